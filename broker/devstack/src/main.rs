@@ -1,0 +1,3 @@
+//! The `devstack` binary.
+
+fn main() {}

@@ -1,0 +1,60 @@
+//! The configuration: one YAML file, parsed into its final shape.
+//!
+//! Secrets are references ([`SecretRef`]) that are read when a component is built, never values in the file.
+
+mod audit;
+mod binding;
+mod cache;
+mod database;
+mod issuer;
+mod ledger;
+mod role;
+mod seal;
+mod server;
+mod units;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use audit::Audit;
+pub use binding::{Binding, ClaimPath, Operator, Right, WorkloadPattern};
+pub use cache::{Cache, LocalCache, RedisCache};
+pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
+pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
+pub use ledger::Ledger;
+pub use role::{CredentialSpec, DynamicUser, Role};
+pub use seal::{Seal, SealKey};
+pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
+pub use units::{SecretRef, Size, Span};
+
+use crate::model::{DatabaseName, IssuerName, RoleName};
+
+/// The whole configuration of a broker.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where and how the broker listens.
+    pub server: Server,
+    /// The broker's own Postgres.
+    pub ledger: Ledger,
+    /// Where issued credentials are shared between replicas.
+    pub cache: Cache,
+    /// The keys that seal credentials in the cache.
+    pub seal: Seal,
+    /// The tamper-evident record.
+    pub audit: Audit,
+    /// Whose proofs of identity are accepted.
+    pub issuers: BTreeMap<IssuerName, Issuer>,
+    /// What can be connected to.
+    pub databases: BTreeMap<DatabaseName, Database>,
+    /// Which sets of privileges can be asked for.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// Which workloads may use which roles.
+    #[serde(default)]
+    pub bindings: Vec<Binding>,
+    /// Which workloads may operate the broker.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
+}

@@ -1,0 +1,26 @@
+//! `audit`: the tamper-evident record.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::{SecretRef, Span};
+
+/// The tamper-evident record of everything that was delivered, refused and revoked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The key of the chain (HMAC-SHA-256): 32 random bytes in base64. All replicas share it.
+    pub key: SecretRef,
+    /// How long events are kept; `dsn-broker audit prune` removes older ones. Default: for ever.
+    #[serde(default)]
+    pub retention: Option<Span>,
+    /// How often the heads of the chain are signed.
+    #[serde(default = "heads_every")]
+    pub heads_every: Span,
+}
+
+fn heads_every() -> Span {
+    Span(Duration::from_secs(60))
+}

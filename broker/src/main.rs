@@ -1,0 +1,3 @@
+//! The `dsn-broker` binary: see [`dsn_broker::cli`].
+
+fn main() {}

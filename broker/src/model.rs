@@ -1,0 +1,11 @@
+//! Values and state machines. No I/O, no clock: time is an argument.
+
+pub mod credential;
+pub mod lease;
+pub mod name;
+pub mod workload;
+
+pub use credential::{Credential, CredentialKind, EngineKind, Handle, Share};
+pub use lease::{Lease, LeaseState, Reason, State, Times};
+pub use name::{DatabaseName, EndpointName, IssuerName, RoleName};
+pub use workload::{Claims, Principal, Workload};
