@@ -1,10 +1,11 @@
 //! What one needs to know to use a world from outside of its process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::World;
+use crate::ca;
 
 /// The world's addresses and secrets; write it only where others cannot read.
 #[derive(Clone, Serialize)]
@@ -37,6 +38,13 @@ pub struct Summary {
     pub oidc_http_issuer: String,
     /// Where to `POST` for a token.
     pub oidc_mint_url: String,
+}
+
+impl Summary {
+    /// Writes it as JSON to a file that only its owner can read.
+    pub fn write_to(&self, path: &Path) -> anyhow::Result<()> {
+        ca::write(path, &serde_json::to_string_pretty(self)?)
+    }
 }
 
 impl World {
