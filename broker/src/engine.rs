@@ -4,12 +4,16 @@
 //! idempotent: after an error whose effect is not known the same call may be made again, and ending
 //! what is already gone succeeds.
 
+mod breaker;
 pub mod postgres;
+mod site;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+
+pub use site::Site;
 
 use crate::config::DynamicUser;
 use crate::model::{Credential, CredentialKind, EngineKind, Handle};
