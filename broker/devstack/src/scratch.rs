@@ -128,6 +128,17 @@ impl Scratch {
         Ok(())
     }
 
+    /// Stops the server and removes the folder, and waits until both are gone. Dropping does the same without waiting.
+    pub(crate) fn clean_up(&self) -> anyhow::Result<()> {
+        let mut guard = self.guard();
+        drop(guard.commands.take());
+        if let Some(mut child) = guard.child.take() {
+            child.wait()?;
+        }
+        guard.server = None;
+        Ok(())
+    }
+
     /// All that the server has written.
     pub(crate) fn log(&self) -> String {
         fs::read(self.path.join("log"))
