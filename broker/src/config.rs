@@ -5,8 +5,11 @@
 mod audit;
 mod binding;
 mod cache;
+mod check;
 mod claim_path;
 mod database;
+mod files;
+mod glob;
 mod issuer;
 mod ledger;
 mod load;
@@ -17,6 +20,7 @@ mod seal;
 mod secret_ref;
 mod server;
 mod units;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +32,7 @@ pub use binding::{Binding, Operator, Right, WorkloadPattern};
 pub use cache::{Cache, LocalCache, RedisCache};
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
+pub use glob::Glob;
 pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
 pub use ledger::Ledger;
 pub use mistake::{ConfigError, Mistake};
@@ -65,4 +70,13 @@ pub struct Config {
     /// Which workloads may operate the broker.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    #[serde(skip)]
+    warnings: Vec<Mistake>,
+}
+
+impl Config {
+    /// What is not wrong, but may not be meant.
+    pub fn warnings(&self) -> &[Mistake] {
+        &self.warnings
+    }
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options};
 
+use crate::config::check;
 use crate::config::located::Located;
 use crate::config::mistake::{ConfigError, Key, Mistake, Mistakes, Step};
 use crate::config::{ApiKeyIssuer, Config, DynamicUser, OidcIssuer};
@@ -26,8 +27,13 @@ impl Config {
         let wrong = |mistakes| ConfigError::Wrong { file: file.to_owned(), mistakes };
         let tree: Located = serde_saphyr::from_str_with_options(text, options())
             .map_err(|error| wrong(vec![syntax_mistake(&error)]))?;
-        let config = understand(text, &tree).map_err(|mistakes| wrong(mistakes.locate(&tree)))?;
-        Ok(config)
+        let mut config = understand(text, &tree).map_err(|mistakes| wrong(mistakes.locate(&tree)))?;
+        config.resolve_files(file.parent().unwrap_or(Path::new("")));
+        config.warnings = config.doubts().locate(&tree);
+        match config.check().locate(&tree) {
+            mistakes if mistakes.is_empty() => Ok(config),
+            mistakes => Err(wrong(mistakes)),
+        }
     }
 }
 
@@ -113,10 +119,6 @@ fn suggestion(text: &str, known: &[&str]) -> String {
         .filter(|(similarity, _)| *similarity >= 0.5);
     match nearest {
         Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("known are {}", list(known)),
+        None => format!("known are {}", check::list(known)),
     }
-}
-
-fn list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
