@@ -80,3 +80,6 @@ impl Config {
         &self.warnings
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
@@ -98,7 +99,7 @@ pub struct ApiKey {
     /// The SHA-256 of the key, in hexadecimal.
     pub sha256: String,
     /// When it stops being accepted (RFC 3339). Default: never.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     #[schemars(with = "Option<String>")]
     pub expires_at: Option<Timestamp>,
     /// Attributes for bindings to look at.
@@ -186,6 +187,12 @@ impl ApiKeyIssuer {
             }
         }
     }
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let wrong = || D::Error::custom(format!("{text:?} is not a time (RFC 3339), like 2030-01-31T00:00:00Z"));
+    text.parse().map(Some).map_err(|_| wrong())
 }
 
 fn leeway() -> Span {

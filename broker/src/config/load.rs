@@ -106,12 +106,17 @@ fn message(error: &serde_saphyr::Error) -> String {
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
             format!("{expected} belongs here, not {unexpected}")
         }
+        Error::InvalidBooleanStrict { .. } => "`true` or `false` belongs here".to_owned(),
+        Error::InvalidScalar { ty, .. } => format!("a value of type {ty} belongs here"),
         Error::Message { msg, .. } => msg.clone(),
         other => DefaultMessageFormatter.format_message(other).into_owned(),
     }
 }
 
 fn suggestion(text: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return "no further key belongs here".to_owned();
+    }
     let nearest = known
         .iter()
         .map(|name| (strsim::normalized_damerau_levenshtein(text, name), name))

@@ -8,7 +8,8 @@ use std::time::Duration;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
@@ -19,9 +20,11 @@ use crate::config::{SecretRef, Size, Span};
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// The public listener, e.g. `0.0.0.0:8443`.
+    #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// Health, readiness and metrics, without TLS, e.g. `127.0.0.1:9090`.
+    #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
     /// The certificate of the public listener.
@@ -178,6 +181,12 @@ impl Default for Limits {
             rate: Rate { per_second: 50, burst: 500 },
         }
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("{text:?} is not an IP address and a port, like 0.0.0.0:8443"));
+    text.parse().map_err(|_| wrong())
 }
 
 fn grace() -> Span {
