@@ -5,15 +5,22 @@
 mod audit;
 mod binding;
 mod cache;
+mod check;
 mod claim_path;
 mod database;
+mod files;
+mod glob;
 mod issuer;
 mod ledger;
+mod load;
+mod located;
+mod mistake;
 mod role;
 mod seal;
 mod secret_ref;
 mod server;
 mod units;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -25,8 +32,10 @@ pub use binding::{Binding, Operator, Right, WorkloadPattern};
 pub use cache::{Cache, LocalCache, RedisCache};
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
+pub use glob::Glob;
 pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
 pub use ledger::Ledger;
+pub use mistake::{ConfigError, Mistake};
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
 pub use secret_ref::{SecretError, SecretRef};
@@ -61,4 +70,16 @@ pub struct Config {
     /// Which workloads may operate the broker.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    #[serde(skip)]
+    warnings: Vec<Mistake>,
 }
+
+impl Config {
+    /// What is not wrong, but may not be meant.
+    pub fn warnings(&self) -> &[Mistake] {
+        &self.warnings
+    }
+}
+
+#[cfg(test)]
+mod tests;

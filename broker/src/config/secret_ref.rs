@@ -6,13 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::secret::Secret;
 
 /// Where a secret is: `{file: …}` or `{env: …}`. Never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum SecretRef {
     /// In this file, which others than its owner and group must not be able to read. One newline at its end is not part of it.
     File(PathBuf),
@@ -78,6 +78,33 @@ impl SecretRef {
         };
         if text.expose().is_empty() { Err(SecretError::Empty { place }) } else { Ok(text) }
     }
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written::Place(place) = Written::deserialize(deserializer)?;
+        Ok(match place {
+            Place::File(file) => Self::File(file),
+            Place::Env(name) => Self::Env(name),
+        })
+    }
+}
+
+/// An untagged enum never shows what it could not understand: it may be the secret itself.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "say where the secret is, {file: …} or {env: …}: the secret itself does not belong here"
+)]
+enum Written {
+    Place(Place),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    File(PathBuf),
+    Env(String),
 }
 
 fn read_file(path: &Path) -> Result<Secret, SecretError> {
