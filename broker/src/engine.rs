@@ -8,6 +8,7 @@ mod breaker;
 pub mod postgres;
 mod site;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,25 @@ pub enum EngineError {
     Refused {
         /// What it said.
         detail: String,
+    },
+}
+
+/// Why an engine cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The admin's endpoint is not one of the database's.
+    #[error("the database has no endpoint {endpoint:?} for its admin")]
+    NoEndpoint {
+        /// The name that was given.
+        endpoint: String,
+    },
+    /// The CA cannot be read.
+    #[error("the CA {} cannot be read", .path.display())]
+    Ca {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
     },
 }
 
