@@ -9,7 +9,7 @@ use crate::http::Web;
 use crate::http::caller::Caller;
 use crate::http::extract::Body;
 use crate::http::leases::{LeaseBody, visible};
-use crate::http::problem::{Problem, ProblemBody, Refusals};
+use crate::http::problem::{Kind, Problem, ProblemBody, Refusals};
 
 /// How long to extend the lease.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -41,6 +41,11 @@ pub(in crate::http) async fn renew_lease(
     Body(asked): Body<RenewRequest>,
 ) -> Result<Json<LeaseBody>, Problem> {
     let lease = visible(&web, &caller, &id, Right::Leases).await?;
+    // Operators see all leases, but only who may still use the role keeps one alive, and only its own.
+    let permit = caller.permit(lease.role.as_str())?;
+    if lease.principal != permit.workload().principal {
+        return Err(Problem::new(Kind::Forbidden).because("the lease is another workload's"));
+    }
     let ttl = asked.ttl.map(|span| span.0);
     let lease = web.app.broker.renew(lease, ttl, &caller.workload.principal, &caller.request).await?;
     Ok(Json(lease.into()))
