@@ -81,3 +81,10 @@ pub struct WorkloadPattern {
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
 pub struct ClaimPath(Vec<String>);
+
+impl ClaimPath {
+    /// The keys, from the outermost object inwards.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
