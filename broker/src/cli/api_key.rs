@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::entropy::SystemEntropy;
-use crate::identity::generate_api_key;
+use crate::identity::{NewApiKey, generate_api_key};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -16,7 +16,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: &Command) {
     let Command::New { subject } = command;
-    let (key, sha256) = generate_api_key(&SystemEntropy);
+    let NewApiKey { key, sha256 } = generate_api_key(&SystemEntropy);
     let subject = serde_json::Value::from(subject.as_str());
     eprintln!("# The key, for the workload; it is not shown again:");
     println!("{}", key.expose());

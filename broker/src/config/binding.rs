@@ -76,7 +76,6 @@ pub struct WorkloadPattern {
     pub claims: BTreeMap<ClaimPath, Glob>,
 }
 
-<<<<<<< HEAD
 impl Binding {
     pub(super) fn check(
         &self,
@@ -132,20 +131,5 @@ impl WorkloadPattern {
 
     fn is_any_within_issuer(&self) -> bool {
         self.subject.iter().chain(self.claims.values()).all(Glob::is_any)
-=======
-/// The path to a claim.
-///
-/// `sub` is a claim; `a.b` is `b` inside `a`. A key that itself has dots or slashes is one step when it
-/// is quoted: `"kubernetes.io".serviceaccount.name`. An escape is not needed for slashes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ClaimPath(Vec<String>);
-
-impl ClaimPath {
-    /// The keys, from the outermost object inwards.
-    pub fn steps(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
->>>>>>> identity
     }
 }
