@@ -125,7 +125,15 @@ impl Token {
             asked.extend(optional.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v.clone()?.into()))));
         }
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail-with-body", "--noproxy", "*", "--data", &asked.to_string()]);
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--fail-with-body",
+            "--noproxy",
+            "*",
+            "--data",
+            &asked.to_string(),
+        ]);
         if let Some(ca) = &self.ca {
             curl.arg("--cacert").arg(ca);
         }
