@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Row as _;
+use tokio::sync::Semaphore;
 
 use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
@@ -40,8 +41,10 @@ pub fn engine(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Engine, BuildError> {
     let options = options::connect_options(database)?;
+    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
     let postgres = Arc::new(Postgres {
-        connections: Connections::new(options, admin_password, database.concurrency, Arc::clone(&entropy)),
+        connections: Connections::new(options, admin_password, at_once, Arc::clone(&entropy)),
+        removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
         dbname: database.dbname.clone(),
         timeout: database.timeout.0,
         entropy,
@@ -55,6 +58,8 @@ pub fn engine(
 
 struct Postgres {
     connections: Connections,
+    /// Fewer than there are connections: removals that wait for locks must not keep new users from being made.
+    removals: Semaphore,
     dbname: String,
     /// How long a call may take, waiting for others included.
     timeout: Duration,
@@ -70,9 +75,9 @@ impl Postgres {
         Box::pin(async move {
             match tokio::time::timeout(self.timeout, work).await {
                 Ok(result) => result.map_err(EngineError::from),
-                Err(_) => {
-                    Err(EngineError::Unavailable { detail: format!("not done within {:?}", self.timeout) })
-                }
+                Err(_) => Err(EngineError::Unavailable {
+                    detail: format!("{}: not done within {:?}", self.connections.place(), self.timeout),
+                }),
             }
         })
     }
@@ -114,7 +119,11 @@ impl DynamicUsers for Postgres {
     }
 
     fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.bounded(remove::remove(&self.connections, handle))
+        self.bounded(async move {
+            let _turn =
+                self.removals.acquire().await.map_err(|_| Failure::refused("the engine is closed"))?;
+            remove::remove(&self.connections, handle).await
+        })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {

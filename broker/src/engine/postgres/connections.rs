@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::engine::postgres::failure::{Failure, Kind};
+use crate::engine::postgres::failure::{Failure, Kind, LOCK_NOT_AVAILABLE};
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
 
@@ -37,10 +37,10 @@ impl Connections {
     pub(super) fn new(
         options: PgConnectOptions,
         password: Secret,
-        at_once: u32,
+        at_once: usize,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let slots = Semaphore::new(usize::try_from(at_once).unwrap_or(Semaphore::MAX_PERMITS));
+        let slots = Semaphore::new(at_once);
         Self { options, password, slots, idle: Mutex::new(Vec::new()), entropy }
     }
 
@@ -62,7 +62,7 @@ impl Connections {
                 }
                 // The server may have been restarted since: then none of those that are kept is good.
                 Err(failure) if failure.kind == Kind::Broken && reused => self.forget_idle(),
-                Err(failure) if failure.kind == Kind::Busy && attempt < ATTEMPTS => {
+                Err(failure) if failure.kind == Kind::Busy && attempt < attempts(&failure) => {
                     self.put_back(connection);
                     self.pause(attempt).await;
                     attempt += 1;
@@ -86,7 +86,7 @@ impl Connections {
         let mut attempt = 1;
         let result = loop {
             match execute(&mut connection, sql).await {
-                Err(failure) if failure.kind == Kind::Busy && attempt < ATTEMPTS => {
+                Err(failure) if failure.kind == Kind::Busy && attempt < attempts(&failure) => {
                     self.pause(attempt).await;
                     attempt += 1;
                 }
@@ -128,7 +128,8 @@ impl Connections {
         tokio::time::sleep(base.mul_f64(1.0 + entropy::unit(&*self.entropy))).await;
     }
 
-    fn place(&self) -> String {
+    /// Where the server is, for people.
+    pub(super) fn place(&self) -> String {
         format!("{}:{}", self.options.get_host(), self.options.get_port())
     }
 }
@@ -139,7 +140,10 @@ async fn execute(connection: &mut PgConnection, sql: &str) -> Result<Vec<PgRow>,
 }
 
 /// How often a statement is tried that others are in the way of.
-const ATTEMPTS: u32 = 6;
+fn attempts(failure: &Failure) -> u32 {
+    // Who has waited for a lock has waited long: a quarter of the time there is.
+    if failure.is(LOCK_NOT_AVAILABLE) { 2 } else { 6 }
+}
 
 /// Less than what firewalls and proxies commonly let a silent connection live.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);

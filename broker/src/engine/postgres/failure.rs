@@ -95,8 +95,8 @@ fn said(error: &PgDatabaseError) -> Failure {
 /// By SQLSTATE (PostgreSQL documentation, appendix A).
 fn kind(code: &str, message: &str) -> Kind {
     match code {
-        // serialization_failure, deadlock_detected, lock_not_available
-        "40001" | "40P01" | "55P03" => Kind::Busy,
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" | LOCK_NOT_AVAILABLE => Kind::Busy,
         // Two at once made the same role, or the same membership.
         "23505" | "42710" => Kind::Busy,
         // "tuple concurrently updated", "tuple concurrently deleted"
@@ -130,6 +130,9 @@ fn scrub(text: &str) -> String {
 
 /// dependent_objects_still_exist
 pub(super) const DEPENDENT_OBJECTS: &str = "2BP01";
+
+/// lock_not_available: others held a lock for longer than we wait.
+pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// undefined_object: there is no such role.
 pub(super) const UNDEFINED_OBJECT: &str = "42704";

@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 
 use crate::engine::postgres::connections::Connections;
-use crate::engine::postgres::failure::{self, Failure};
+use crate::engine::postgres::failure::{self, Failure, Kind};
 use crate::engine::postgres::quote;
 use crate::model::Handle;
 
@@ -12,18 +12,39 @@ use crate::model::Handle;
 /// One round trip where the user owns nothing and was granted nothing, as it should be. Otherwise what it has
 /// is given up first, in each database that the server says it has something in.
 pub(super) async fn remove(connections: &Connections, handle: &Handle) -> Result<(), Failure> {
-    let end = end(&handle.username)?;
-    match connections.run(&end).await {
-        Err(failure) if failure.is(failure::DEPENDENT_OBJECTS) => {}
-        other => return other.map(drop),
-    }
-    let done = match give_up(connections, handle).await {
-        Ok(()) => connections.run(&end).await.map(drop),
-        Err(failure) => Err(failure),
-    };
-    match done {
+    match remove_now(connections, handle).await {
         Ok(()) => Ok(()),
         Err(failure) => Err(explain(connections, &handle.username, failure).await),
+    }
+}
+
+async fn remove_now(connections: &Connections, handle: &Handle) -> Result<(), Failure> {
+    let end = end(&handle.username)?;
+    match gone(connections.run(&end).await) {
+        Err(failure) if failure.is(failure::DEPENDENT_OBJECTS) => {}
+        other => return other,
+    }
+    let given_up = give_up(connections, handle).await;
+    match (gone(connections.run(&end).await), given_up) {
+        (Ok(()), _) => Ok(()),
+        (Err(_), Err(failure)) => Err(failure),
+        (Err(failure), Ok(())) if failure.is(failure::DEPENDENT_OBJECTS) => Err(Failure {
+            detail: format!(
+                "{}; who owns these, or a superuser, can end them in each database concerned: DROP OWNED BY {};",
+                failure.detail,
+                quote::identifier(&handle.username)?
+            ),
+            ..failure
+        }),
+        (Err(failure), Ok(())) => Err(failure),
+    }
+}
+
+/// Somebody else may remove the user at the same time: then it is gone all the same.
+fn gone<T>(result: Result<T, Failure>) -> Result<(), Failure> {
+    match result {
+        Err(failure) if failure.is(failure::UNDEFINED_OBJECT) => Ok(()),
+        other => other.map(drop),
     }
 }
 
@@ -88,33 +109,53 @@ async fn give_up(connections: &Connections, handle: &Handle) -> Result<(), Failu
 
 /// What the user owns goes to the owner, if one was named; what is left (privileges, or what it owns) ends.
 ///
-/// What the broker lacks for this it takes only for as long: membership in the user ends with the user, and
-/// membership in the owner with the transaction.
+/// A privilege can be ended only by the owner of the thing. So the broker's user becomes a member of those
+/// owners, as far as it may, and of the owner named; all that only until the end of the transaction. It stays
+/// a member of the user, which is about to go.
 fn clean(handle: &Handle) -> Result<String, Failure> {
     let (name, role) = (quote::literal(&handle.username)?, quote::identifier(&handle.username)?);
+    let owner_names = quote::names(handle.owner.as_deref())?;
     let reassign = match &handle.owner {
+        Some(owner) => format!("REASSIGN OWNED BY {role} TO {};", quote::identifier(owner)?),
         None => String::new(),
-        Some(owner) => {
-            let (owner_name, owner) = (quote::literal(owner)?, quote::identifier(owner)?);
-            let join_owner = join(&owner)?;
-            format!(
-                "lacks_owner := NOT (pg_has_role({owner_name}::name, 'USAGE') AND pg_has_role({owner_name}::name, acting));
-  IF lacks_owner THEN {join_owner} END IF;
-  REASSIGN OWNED BY {role} TO {owner};
-  IF lacks_owner THEN REVOKE {owner} FROM CURRENT_USER; END IF;"
-            )
-        }
     };
     let join = join(&role)?;
     Ok(quote::block(&format!(
         "DECLARE
-  acting text := CASE WHEN {HAS_MEMBERSHIP_OPTIONS} THEN 'SET' ELSE 'MEMBER' END;
-  lacks_owner boolean;
+  optional boolean := {HAS_MEMBERSHIP_OPTIONS};
+  acting text := CASE WHEN optional THEN 'SET' ELSE 'MEMBER' END;
+  options text := CASE WHEN optional THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
+  here oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+  me oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
+  target oid := (SELECT oid FROM pg_roles WHERE rolname = {name});
+  lender name;
+  lenders name[] := '{{}}';
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {name}) THEN RETURN; END IF;
-  IF NOT (pg_has_role({name}::name, 'USAGE') AND pg_has_role({name}::name, acting)) THEN {join} END IF;
+  IF target IS NULL THEN RETURN; END IF;
+  IF NOT (pg_has_role(target, 'USAGE') AND pg_has_role(target, acting)) THEN {join} END IF;
+  FOR lender IN
+    SELECT r.rolname FROM pg_roles r
+     WHERE r.oid <> target AND NOT (pg_has_role(r.oid, 'USAGE') AND pg_has_role(r.oid, acting))
+       AND (r.rolname = ANY ({owner_names}) OR r.oid IN (
+            SELECT o.refobjid FROM pg_shdepend s JOIN pg_shdepend o USING (dbid, classid, objid)
+             WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = target AND s.dbid IN (0, here)
+               AND o.refclassid = s.refclassid AND o.deptype = 'o'))
+       -- What it was given before must still be there afterwards.
+       AND NOT EXISTS (SELECT FROM pg_auth_members m
+             WHERE m.roleid = r.oid AND m.member = me AND (m.grantor = me OR NOT optional))
+  LOOP
+    BEGIN
+      EXECUTE 'GRANT ' || quote_ident(lender) || ' TO CURRENT_USER' || options;
+      lenders := lenders || lender;
+    EXCEPTION WHEN insufficient_privilege OR invalid_grant_operation THEN
+      -- If it was needed, the server will say for what.
+    END;
+  END LOOP;
   {reassign}
   DROP OWNED BY {role};
+  FOREACH lender IN ARRAY lenders LOOP
+    EXECUTE 'REVOKE ' || quote_ident(lender) || ' FROM CURRENT_USER';
+  END LOOP;
 END"
     ))?)
 }
@@ -139,24 +180,31 @@ fn places(username: &str) -> Result<String, Failure> {
     ))
 }
 
-/// Adds to a failure what no statement of ours can mend: transactions that the user has left prepared.
+/// Adds to a failure what may be behind it and what no statement of ours can mend.
 async fn explain(connections: &Connections, username: &str, failure: Failure) -> Failure {
-    let Ok(name) = quote::literal(username) else { return failure };
-    let sql = format!(
-        "SELECT format('ROLLBACK PREPARED %L in the database %I', gid, database)
-           FROM pg_prepared_xacts WHERE owner = {name} ORDER BY prepared LIMIT 5"
-    );
-    let Ok(rows) = connections.run(&sql).await else { return failure };
-    let remedies: Vec<String> = rows.iter().filter_map(|row| row.try_get(0).ok()).collect();
-    if remedies.is_empty() {
+    if !matches!(failure.kind, Kind::Busy | Kind::Refused) {
         return failure;
     }
-    let detail = format!(
-        "{}; the user has left prepared transactions, which only a superuser can end: {}",
-        failure.detail,
-        remedies.join("; ")
+    match prepared_transactions(connections, username).await {
+        None => failure,
+        Some(remedies) => Failure {
+            detail: format!(
+                "{}; the user left prepared transactions, which only a superuser can end: {remedies}",
+                failure.detail
+            ),
+            ..failure
+        },
+    }
+}
+
+/// The statements that end the transactions that the user has prepared and left.
+async fn prepared_transactions(connections: &Connections, username: &str) -> Option<String> {
+    let sql = format!(
+        "SELECT string_agg(format('ROLLBACK PREPARED %L; in database %I', gid, database), '; ' ORDER BY prepared)
+           FROM pg_prepared_xacts WHERE owner = {}",
+        quote::literal(username).ok()?
     );
-    Failure { detail, ..failure }
+    connections.run(&sql).await.ok()?.first()?.try_get(0).ok()?
 }
 
 /// From version 16 on a membership says whether it inherits and whether one may act as the role.

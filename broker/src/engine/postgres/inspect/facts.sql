@@ -26,7 +26,7 @@ schemas AS (
            bool_or(n.nspowner = h.oid) AS owned
       FROM pg_namespace n CROSS JOIN holders h
      WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-     GROUP BY n.oid
+     GROUP BY n.oid, n.nspname
 ),
 relations AS (
     SELECT c.relnamespace, c.oid,
@@ -38,7 +38,7 @@ relations AS (
            bool_or(c.relowner = h.oid) AS owned
       FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace AND s.usable CROSS JOIN holders h
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-     GROUP BY c.oid
+     GROUP BY c.relnamespace, c.oid
 ),
 privileges AS (
     SELECT s.nspname, s.creatable, s.owned,
