@@ -7,6 +7,7 @@ pub mod failpoint;
 mod failures;
 mod flight;
 mod issue;
+mod keep;
 mod mint;
 mod name;
 mod reaper;
@@ -54,6 +55,7 @@ pub struct Broker {
     pub entropy: Arc<dyn Entropy>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    keep: keep::Keep,
     flights: flight::Flights,
     tag: OnceCell<String>,
     due: Notify,
@@ -72,6 +74,7 @@ impl Broker {
     ) -> Arc<Self> {
         Arc::new(Self {
             ledger,
+            keep: keep::Keep::new(cache.clone(), clock.clone()),
             cache,
             sites: ArcSwap::from_pointee(sites),
             clock,

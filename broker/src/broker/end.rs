@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::broker::{Broker, failpoint};
-use crate::cache::CacheKey;
 use crate::engine::EngineError;
 use crate::ledger::{Change, Claimed, Entry, Fence, LedgerError};
 use crate::model::{Action, Event, Lease, Reason, State};
@@ -21,7 +20,7 @@ impl Broker {
         failpoint::pass("end.claimed");
         let now = self.clock.now();
         let lease = &claimed.lease;
-        self.cache.evict(&CacheKey::from_text(&claimed.cache_key), lease.id).await;
+        self.keep.evict(lease.id).await;
         let drains = matches!(lease.state, State::Active(_)) && !lease.drain.is_zero();
         let done = if drains { self.disable(lease).await } else { self.remove(lease).await };
         if let Err(error) = done {

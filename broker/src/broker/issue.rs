@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::keep::Turn;
 use crate::broker::mint::{Mint, MintError};
 use crate::broker::{Broker, failpoint};
 use crate::cache::{self, CacheKey};
@@ -88,7 +89,7 @@ impl Broker {
                 failpoint::pass("delivery.recorded");
                 return Ok(Issued { entry, shared });
             }
-            self.cache.evict(&key, entry.lease).await;
+            self.keep.evict(entry.lease).await;
         }
         Err(IssueError::Revoked)
     }
@@ -149,18 +150,17 @@ impl Broker {
         old: Arc<cache::Entry>,
     ) -> Arc<cache::Entry> {
         let Some(_flight) = self.flights.try_enter(key) else { return old };
-        let lock = match self.cache.lock(key, self.lock_life(permit)).await {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) => return old,
-            Err(_) => None,
-        };
+        let turn = self.keep.turn(key, self.lock_life(permit)).await;
+        if matches!(turn, Turn::Theirs) {
+            return old;
+        }
         if let Some(entry) = self.cached(key).await
             && entry.lease != old.lease
         {
             return entry;
         }
         let minted = self.mint(Mint::new(permit, ask, key, permit.role().ttl.0, true)).await;
-        drop(lock);
+        drop(turn);
         minted.unwrap_or_else(|error| {
             tracing::warn!(role = %permit.name(), %error, "no successor could be made; the present credential is used on");
             old
@@ -178,14 +178,17 @@ impl Broker {
         if let Some(entry) = self.cached(key).await {
             return Ok(entry);
         }
-        let _lock = match self.cache.lock(key, self.lock_life(permit)).await {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) => {
-                let entry = self.cache.wait(key, self.lock_life(permit)).await;
-                return entry.ok_or(IssueError::Busy);
-            }
-            // Without the cache's help every replica makes its own: more users, but no outage.
-            Err(_) => None,
+        let life = self.lock_life(permit);
+        let _turn = match self.keep.turn(key, life).await {
+            Turn::Theirs => match self.keep.wait(key, life).await {
+                Some(entry) => return Ok(entry),
+                // It was lost, or gave up: whoever gets the lock now tries.
+                None => match self.keep.turn(key, life).await {
+                    Turn::Theirs => return Err(IssueError::Busy),
+                    ours => ours,
+                },
+            },
+            ours => ours,
         };
         // The lock may have been another replica's until a moment ago.
         if let Some(entry) = self.cached(key).await {
@@ -196,7 +199,7 @@ impl Broker {
 
     /// The cached credential, while it may still be handed out.
     async fn cached(&self, key: &CacheKey) -> Option<Arc<cache::Entry>> {
-        self.cache.get(key).await.filter(|entry| self.clock.now() < entry.times.expires_at)
+        self.keep.get(key).await.filter(|entry| self.clock.now() < entry.times.expires_at)
     }
 
     /// Records that the caller gets this lease; `false` if the lease has ended in the meantime.

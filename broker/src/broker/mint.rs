@@ -115,7 +115,7 @@ impl Broker {
         failpoint::pass("mint.active");
         let entry = Arc::new(cache::Entry { lease: id, credential, times });
         if mint.shared {
-            self.cache.put(&mint.key, &entry).await;
+            self.keep.put(&mint.key, &entry).await;
             failpoint::pass("mint.cached");
         }
         self.due.notify_waiters();

@@ -102,10 +102,10 @@ impl Broker {
 
     /// Lets those who share the lease see its new times.
     async fn recache(&self, key: &CacheKey, lease: &Lease) {
-        let (Some(entry), Some(times)) = (self.cache.get(key).await, lease.times()) else { return };
+        let (Some(entry), Some(times)) = (self.keep.get(key).await, lease.times()) else { return };
         if entry.lease == lease.id {
             let entry = crate::cache::Entry { times: *times, ..(*entry).clone() };
-            self.cache.put(key, &std::sync::Arc::new(entry)).await;
+            self.keep.put(key, &std::sync::Arc::new(entry)).await;
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Revoking now: one lease, or all that an incident concerns.
 
 use crate::broker::Broker;
-use crate::cache::CacheKey;
 use crate::id::LeaseId;
 use crate::ledger::{Change, Entry, Fence, Filter, LedgerError};
 use crate::model::{Action, Event, Lease, LeaseState, Principal, Reason, State};
@@ -69,9 +68,7 @@ impl Broker {
         let change = Change::Move { to: Box::new(to.clone()), fence: Fence::Unclaimed(LeaseState::Active) };
         // Superseded: it is being ended or renewed; the reaper sees to the first, and the caller of the second asks again.
         let applied = self.ledger.write(Entry::change(change, [event])).await?;
-        if let Some(key) = self.ledger.cache_key(id).await? {
-            self.cache.evict(&CacheKey::from_text(&key), id).await;
-        }
+        self.keep.evict(id).await;
         Ok(if applied.is_ok() { to } else { lease })
     }
 

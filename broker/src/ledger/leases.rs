@@ -149,12 +149,6 @@ impl Ledger {
         self.bounded("condemning a lease", query).await.map(drop)
     }
 
-    /// The key under which a lease is shared.
-    pub async fn cache_key(&self, id: LeaseId) -> Result<Option<String>, LedgerError> {
-        let query = sqlx::query_scalar("select cache_key from leases where id = $1").bind(id.0);
-        self.bounded("reading a lease", query.fetch_optional(&self.pool)).await
-    }
-
     /// Makes pending leases that match due at once, so that they never come to life.
     pub async fn condemn_pending(&self, filter: &Filter, now: Timestamp) -> Result<u64, LedgerError> {
         let mut query = QueryBuilder::new("update leases set due_at = ");
