@@ -76,6 +76,18 @@ pub struct WorkloadPattern {
     pub claims: BTreeMap<ClaimPath, Glob>,
 }
 
+impl Right {
+    /// As it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Leases => "leases",
+            Self::Revoke => "revoke",
+            Self::Audit => "audit",
+            Self::Rotate => "rotate",
+        }
+    }
+}
+
 impl Binding {
     pub(super) fn check(
         &self,

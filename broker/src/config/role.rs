@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Database, Span};
+use crate::config::{Database, Endpoint, Span};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
@@ -71,6 +71,16 @@ impl Role {
     /// The longest life of a lease, renewals included.
     pub fn max_ttl(&self) -> Duration {
         self.max_ttl.map_or(self.ttl.0, |span| span.0)
+    }
+
+    /// The endpoints of its database that it may be used through, the default first.
+    pub fn endpoints_in<'a>(&'a self, database: &'a Database) -> Vec<(&'a EndpointName, &'a Endpoint)> {
+        if !self.endpoints.is_empty() {
+            return self.endpoints.iter().filter_map(|name| database.endpoints.get_key_value(name)).collect();
+        }
+        let mut all: Vec<_> = database.endpoints.iter().collect();
+        all.sort_by_key(|(name, _)| (name.as_str() != "primary", *name));
+        all
     }
 }
 

@@ -146,6 +146,19 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn a_role_without_endpoints_has_all_and_primary_is_the_default() {
+    let folder = folder();
+    let config = Config::parse(EXAMPLE, &folder.path().join("broker.yaml")).unwrap();
+    let names = |role: &str| {
+        let role = config.roles.get(&role.parse().unwrap()).unwrap();
+        let endpoints = role.endpoints_in(config.databases.get(&role.database).unwrap());
+        endpoints.into_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("orders-reader"), ["primary"]);
+    assert_eq!(names("orders-writer"), ["primary", "legacy"]);
+}
+
+#[test]
 fn doubts_are_not_mistakes() {
     let folder = folder();
     let from = EXAMPLE.find("cache:\n").unwrap();
