@@ -59,6 +59,9 @@ impl Scratch {
             .command("sh")
             .args([OsStr::new("-c"), OsStr::new(GUARD), OsStr::new("devstack-guard")])
             .args([folder.path().as_os_str(), OsStr::new(farewell.name())])
+            // Servers read settings from variables such as PGOPTIONS, and need none of our secrets.
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

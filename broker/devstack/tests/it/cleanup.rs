@@ -1,5 +1,6 @@
 //! Nothing stays, however the process that holds a world ends.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use devstack::World;
 use serde_json::Value;
 
+use crate::postgres::quick;
 use crate::process::{Process, eventually};
 use crate::program;
 
@@ -79,6 +81,22 @@ async fn a_holder_may_end_with_its_input() {
     assert!(up.child.wait().unwrap().success());
 }
 
+#[tokio::test]
+async fn a_postgres_killed_while_paused_leaves_no_process_and_no_shared_memory() {
+    let server = quick().start().await.unwrap();
+    let lock = fs::read_to_string(server.ca_path().with_file_name("data").join("postmaster.pid")).unwrap();
+    let (id, segment) =
+        (lock.lines().next().unwrap(), lock.lines().nth(6).unwrap().split_whitespace().last());
+    let processes = Process::descendants(id.parse().unwrap());
+    assert!(processes.len() > 3, "{processes:?}");
+    assert!(has_segment(segment.unwrap()));
+    server.pause().await.unwrap();
+    server.kill().await.unwrap();
+    eventually("all processes end", || !processes.iter().any(Process::is_alive)).await;
+    server.end().await.unwrap();
+    assert!(!has_segment(segment.unwrap()));
+}
+
 /// The `devstack` program with a world.
 struct Up {
     child: Child,
@@ -118,6 +136,12 @@ impl Drop for Up {
         // Only after a failure does it still run.
         let _ = self.child.kill();
     }
+}
+
+/// Whether the kernel has this segment of shared memory.
+fn has_segment(id: &str) -> bool {
+    let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    segments.lines().any(|line| line.split_whitespace().nth(1) == Some(id))
 }
 
 fn is_open(port: u16) -> bool {
