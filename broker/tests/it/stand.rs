@@ -23,9 +23,9 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-pub use caller::{Answer, Caller};
+pub use caller::Caller;
 pub use config::Settings;
-pub use psql::{Outcome, psql};
+pub use psql::psql;
 
 /// Runs a test. All tests share one runtime, because they share servers.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
@@ -157,12 +157,6 @@ impl Stand {
         self.serving.await.unwrap();
         self.app.shut_down().await;
         self.settings
-    }
-}
-
-impl Drop for Stand {
-    fn drop(&mut self) {
-        self.app.stop.cancel();
     }
 }
 
