@@ -18,7 +18,7 @@ pub struct Audit {
     /// How long events are kept; `dsn-broker audit prune` removes older ones. At least `1d`. Default: for ever.
     #[serde(default)]
     pub retention: Option<Span>,
-    /// How often the heads of the chain are signed.
+    /// How often the heads of the chain are signed. At least `1s`. Default: `1m`.
     #[serde(default = "heads_every")]
     pub heads_every: Span,
 }

@@ -71,7 +71,8 @@ pub struct WorkloadPattern {
     /// The subject, or a glob. Default: any.
     #[serde(default)]
     pub subject: Option<Glob>,
-    /// Claims that must be there: path to value or glob. A list matches if one of its elements does.
+    /// Claims that must be there: path to value or glob. A list matches if one of its elements does;
+    /// numbers and booleans are compared as JSON writes them. Default: none.
     #[serde(default)]
     pub claims: BTreeMap<ClaimPath, Glob>,
 }
