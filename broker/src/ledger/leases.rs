@@ -140,6 +140,15 @@ impl Ledger {
         self.bounded("asking what is due next", query).await
     }
 
+    /// Makes a lease that has not ended due now.
+    pub async fn condemn(&self, id: LeaseId, now: Timestamp) -> Result<(), LedgerError> {
+        let query = sqlx::query("update leases set due_at = $2 where id = $1 and due_at > $2 and claim is null")
+            .bind(id.0)
+            .bind(now)
+            .execute(&self.pool);
+        self.bounded("condemning a lease", query).await.map(drop)
+    }
+
     /// Makes pending leases that match due at once, so that they never come to life.
     pub async fn condemn_pending(&self, filter: &Filter, now: Timestamp) -> Result<u64, LedgerError> {
         let mut query = QueryBuilder::new("update leases set due_at = ");

@@ -37,6 +37,22 @@ pub(super) async fn apply(
     Ok(applied)
 }
 
+/// Which of these leases are active.
+pub(super) async fn active(
+    connection: &mut PgConnection,
+    leases: HashSet<Uuid>,
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    if leases.is_empty() {
+        return Ok(leases);
+    }
+    let leases: Vec<Uuid> = leases.into_iter().collect();
+    let rows: Vec<Uuid> = sqlx::query_scalar("select id from leases where id = any($1) and state = 'active'")
+        .bind(leases)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The lease that a change is about.
 pub(super) fn subject(change: &Change) -> Uuid {
     match change {
@@ -48,6 +64,7 @@ pub(super) fn subject(change: &Change) -> Uuid {
 
 /// Inserts new leases as far as quotas allow, and answers which.
 ///
+/// A lease counts until it is time for its successor, so that a quota never stands in the way of that one.
 /// Workloads with a quota are locked in a fixed order, so that two replicas cannot both take the last place.
 async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uuid>, sqlx::Error> {
     let mut counted: Vec<String> =
@@ -93,7 +110,7 @@ async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uu
                 select count(*) from leases \
                  where leases.issuer = counted.issuer and leases.subject = counted.subject \
                    and leases.role = counted.role and leases.due_at is not null \
-                   and leases.state in ('pending', 'active')) \
+                   and (leases.state = 'pending' or leases.refresh_after > counted.created_at)) \
          returning id",
     );
     query.build_query_scalar().fetch_all(connection).await
