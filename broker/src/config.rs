@@ -74,6 +74,8 @@ pub struct Config {
     pub operators: Vec<Operator>,
     #[serde(skip)]
     warnings: Vec<Mistake>,
+    #[serde(skip)]
+    files: Vec<std::path::PathBuf>,
 }
 
 impl Config {
