@@ -16,6 +16,7 @@ mod load;
 mod located;
 mod mistake;
 mod role;
+mod schema;
 mod seal;
 mod secret_ref;
 mod server;
@@ -38,7 +39,7 @@ pub use ledger::Ledger;
 pub use mistake::{ConfigError, Mistake};
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
-pub use secret_ref::{KeyError, SecretError, SecretRef};
+pub use secret_ref::{SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
 pub use units::{Size, Span, UnitError};
 
@@ -47,6 +48,7 @@ use crate::model::{DatabaseName, IssuerName, RoleName};
 /// The whole configuration of a broker.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "The configuration of dsn-broker")]
 pub struct Config {
     /// Where and how the broker listens.
     pub server: Server,
@@ -64,14 +66,16 @@ pub struct Config {
     pub databases: BTreeMap<DatabaseName, Database>,
     /// Which sets of privileges can be asked for.
     pub roles: BTreeMap<RoleName, Role>,
-    /// Which workloads may use which roles.
+    /// Which workloads may use which roles. Default: none.
     #[serde(default)]
     pub bindings: Vec<Binding>,
-    /// Which workloads may operate the broker.
+    /// Which workloads may operate the broker. Default: none.
     #[serde(default)]
     pub operators: Vec<Operator>,
     #[serde(skip)]
     warnings: Vec<Mistake>,
+    #[serde(skip)]
+    files: Vec<std::path::PathBuf>,
 }
 
 impl Config {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{KeyError, SecretRef, Span};
+use crate::config::{SecretError, SecretRef, Span};
 
 /// The tamper-evident record of everything that was delivered, refused and revoked.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,14 +18,14 @@ pub struct Audit {
     /// How long events are kept; `dsn-broker audit prune` removes older ones. At least `1d`. Default: for ever.
     #[serde(default)]
     pub retention: Option<Span>,
-    /// How often the heads of the chain are signed.
+    /// How often the heads of the chain are signed. At least `1s`. Default: `1m`.
     #[serde(default = "heads_every")]
     pub heads_every: Span,
 }
 
 impl Audit {
-    /// The key of the chain.
-    pub fn chain_key(&self) -> Result<[u8; 32], KeyError> {
+    /// Reads the key of the chain.
+    pub fn key(&self) -> Result<[u8; 32], SecretError> {
         self.key.read_key()
     }
 

@@ -71,7 +71,8 @@ pub struct WorkloadPattern {
     /// The subject, or a glob. Default: any.
     #[serde(default)]
     pub subject: Option<Glob>,
-    /// Claims that must be there: path to value or glob. A list matches if one of its elements does.
+    /// Claims that must be there: path to value or glob. A list matches if one of its elements does;
+    /// numbers and booleans are compared as JSON writes them. Default: none.
     #[serde(default)]
     pub claims: BTreeMap<ClaimPath, Glob>,
 }
@@ -141,7 +142,8 @@ impl WorkloadPattern {
         }
     }
 
-    fn is_any_within_issuer(&self) -> bool {
+    /// Whether it leaves open who of the issuer is meant.
+    pub(super) fn is_any_within_issuer(&self) -> bool {
         self.subject.iter().chain(self.claims.values()).all(Glob::is_any)
     }
 }

@@ -30,16 +30,16 @@ pub struct RedisCache {
     /// The CA that signed its certificate. Default: the system's roots.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// The name of the master, when the URLs are those of Sentinels.
+    /// The name of the master, when the URLs are those of Sentinels. Default: none, they are not.
     #[serde(default)]
     pub sentinel_master: Option<String>,
-    /// Whether the URLs are those of a Cluster's nodes.
+    /// Whether the URLs are those of a Cluster's nodes. Default: `false`.
     #[serde(default)]
     pub cluster: bool,
-    /// What all keys and channels begin with.
+    /// What all keys and channels begin with. Default: `dsn:`.
     #[serde(default = "prefix")]
     pub prefix: String,
-    /// How long an answer may take before the broker goes on without Redis.
+    /// How long an answer may take before the broker goes on without Redis. Default: `500ms`.
     #[serde(default = "timeout")]
     pub timeout: Span,
 }

@@ -22,18 +22,18 @@ pub struct Database {
     pub endpoints: BTreeMap<EndpointName, Endpoint>,
     /// The name of the database on its server.
     pub dbname: String,
-    /// Which certificates are trusted.
+    /// Which certificates are trusted. Default: those of the system's roots.
     #[serde(default)]
     pub tls: Tls,
     /// The broker's own credential there.
     pub admin: Admin,
-    /// How many things the broker does there at the same time.
+    /// How many things the broker does there at the same time. Default: `8`.
     #[serde(default = "concurrency")]
     pub concurrency: u32,
-    /// How long one of them may take.
+    /// How long one of them may take. Default: `10s`.
     #[serde(default = "timeout")]
     pub timeout: Span,
-    /// What is done about users of ours that no lease accounts for.
+    /// What is done about users of ours that no lease accounts for. Default: as its keys say.
     #[serde(default)]
     pub sweep: Sweep,
 }
@@ -44,16 +44,16 @@ pub struct Database {
 pub struct Endpoint {
     /// The host name, as it stands in the server's certificate.
     pub host: String,
-    /// The port.
+    /// The port. Default: `5432`.
     #[serde(default = "port")]
     pub port: u16,
-    /// Where this endpoint's TLS differs from the database's.
+    /// Where this endpoint's TLS differs from the database's. Default: nowhere.
     #[serde(default)]
     pub tls: Option<EndpointTls>,
-    /// libpq's `target_session_attrs`, e.g. `read-write` where `host` resolves to several servers.
+    /// libpq's `target_session_attrs`, e.g. `read-write` where `host` resolves to several servers. Default: none.
     #[serde(default)]
     pub target_session_attrs: Option<String>,
-    /// How long a driver may take to connect; whole seconds.
+    /// How long a driver may take to connect; whole seconds. Default: `10s`.
     #[serde(default = "connect_timeout")]
     pub connect_timeout: Span,
 }
@@ -62,7 +62,7 @@ pub struct Endpoint {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// Who must have signed the server's certificate.
+    /// Who must have signed the server's certificate: `system` or `{file: …}`. Default: `system`.
     #[serde(default)]
     pub ca: Ca,
 }
@@ -85,10 +85,10 @@ pub struct EndpointTls {
     /// Who must have signed this endpoint's certificate. Default: as for the database.
     #[serde(default)]
     pub ca: Option<Ca>,
-    /// How much is verified. Weaker than `verify-full` needs `because`.
+    /// How much is verified. Weaker than `verify-full` needs `because`. Default: `verify-full`.
     #[serde(default)]
     pub mode: TlsMode,
-    /// Why this endpoint cannot be verified in full; shown by `check` and kept in the audit.
+    /// Why this endpoint cannot be verified in full; shown by `check` and kept in the audit. Default: none.
     #[serde(default)]
     pub because: Option<String>,
 }
@@ -112,7 +112,7 @@ pub struct Admin {
     pub username: String,
     /// Its password.
     pub password: SecretRef,
-    /// The endpoint through which the broker connects; never a pooler.
+    /// The endpoint through which the broker connects; never a pooler. Default: `primary`.
     #[serde(default = "primary")]
     pub endpoint: EndpointName,
 }
@@ -121,10 +121,10 @@ pub struct Admin {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
-    /// What is done about them.
+    /// What is done about them. Default: `report`.
     #[serde(default)]
     pub mode: SweepMode,
-    /// How often they are looked for.
+    /// How often they are looked for. At least `1s`. Default: `10m`.
     #[serde(default = "sweep_every")]
     pub every: Span,
 }

@@ -27,31 +27,31 @@ pub enum Issuer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OidcIssuer {
-    /// Its identifier: the exact text of the `iss` claim.
+    /// Its identifier: the exact text of the `iss` claim. With `jwks: discovery` an https URL (http on loopback only).
     pub issuer: String,
     /// Who the tokens must be for: one of these must be in the `aud` claim.
     pub audiences: Vec<String>,
     /// The signature algorithms that are accepted; asymmetric only.
     pub algorithms: Vec<Algorithm>,
-    /// Where its keys are. Default: as its discovery document says.
+    /// Where its keys are: `discovery`, `{url: …}` or `{file: …}`. Default: `discovery`.
     #[serde(default)]
     pub jwks: JwksSource,
     /// The CA that signed the certificate of the issuer's server. Default: the system's roots.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// By how much clocks may differ.
+    /// By how much clocks may differ. At most `10m`. Default: `1m`.
     #[serde(default = "leeway")]
     pub leeway: Span,
     /// The longest life (`exp` minus `iat`) that a token may have. Default: no limit.
     #[serde(default)]
     pub max_token_life: Option<Span>,
-    /// The claim that tells the instances (pods, processes) of one subject apart.
+    /// The claim that tells the instances (pods, processes) of one subject apart. Default: none, they are not told apart.
     #[serde(default)]
     pub instance: Option<ClaimPath>,
-    /// How long fetched keys are used before they are fetched again.
+    /// How long fetched keys are used before they are fetched again. At least `1s`. Default: `10m`.
     #[serde(default = "refresh_every")]
     pub refresh_every: Span,
-    /// How soon after a fetch an unknown key identifier may cause the next one.
+    /// How soon after a fetch an unknown key identifier may cause the next one. At least `1s`. Default: `30s`.
     #[serde(default = "cool_down")]
     pub cool_down: Span,
 }
@@ -102,7 +102,7 @@ pub struct ApiKey {
     #[serde(default, deserialize_with = "time")]
     #[schemars(with = "Option<String>")]
     pub expires_at: Option<Timestamp>,
-    /// Attributes for bindings to look at.
+    /// Attributes for bindings to look at. Default: none.
     #[serde(default)]
     pub claims: BTreeMap<String, String>,
 }

@@ -23,16 +23,16 @@ pub struct Ledger {
     /// The CA that signed its certificate. Default: the system's roots.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// Whether `serve` brings the schema up to date before it starts.
+    /// Whether `serve` brings the schema up to date before it starts. Default: `false`.
     #[serde(default)]
     pub migrate_at_start: bool,
-    /// The most connections one replica opens.
+    /// The most connections one replica opens. Default: `8`.
     #[serde(default = "connections")]
     pub connections: u32,
-    /// How many changes may wait to be written; beyond that the broker answers 503.
+    /// How many changes may wait to be written; beyond that the broker answers 503. Default: `4096`.
     #[serde(default = "queue")]
     pub queue: usize,
-    /// How long a write may take, waiting included.
+    /// How long a write may take, waiting included. Default: `5s`.
     #[serde(default = "timeout")]
     pub timeout: Span,
 }

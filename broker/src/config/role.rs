@@ -19,21 +19,21 @@ pub struct Role {
     pub database: DatabaseName,
     /// How the credential is made.
     pub credential: CredentialSpec,
-    /// How long a lease lives unless the caller asks for another time.
+    /// How long a lease lives unless the caller asks for another time. At least `10s`.
     pub ttl: Span,
     /// The longest life of a lease, renewals included. Default: `ttl`.
     #[serde(default)]
     pub max_ttl: Option<Span>,
-    /// Who holds the same credential.
+    /// Who holds the same credential. Default: `workload`.
     #[serde(default)]
     pub share: Share,
     /// The endpoints it may be used through; the first is the default. Default: all, `primary` first.
     #[serde(default)]
     pub endpoints: Vec<EndpointName>,
-    /// How long sessions may go on after the end of their lease before they are ended.
+    /// How long sessions may go on after the end of their lease before they are ended. Default: `30s`.
     #[serde(default = "drain")]
     pub drain: Span,
-    /// Settings of the server for every session: `statement_timeout`, `search_path`, …
+    /// Settings of the server for every session: `statement_timeout`, `search_path`, … Default: none.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
 }
@@ -56,13 +56,13 @@ pub enum CredentialSpec {
 pub struct DynamicUser {
     /// The database roles it becomes a member of: its privileges. Nothing is ever granted to it directly.
     pub member_of: Vec<String>,
-    /// The role that its sessions act as, so that what they create belongs to that role and outlives the lease.
+    /// The role that its sessions act as, so that what they create belongs to that role and outlives the lease. Default: none, they act as the user itself.
     #[serde(default)]
     pub set_role: Option<String>,
     /// The most sessions it may have at once. Default: no limit.
     #[serde(default)]
     pub connection_limit: Option<u32>,
-    /// Other databases of the same server in which it may come to own things, to be cleaned up too.
+    /// Other databases of the same server in which it may come to own things, to be cleaned up too. Default: none.
     #[serde(default)]
     pub databases: Vec<String>,
 }

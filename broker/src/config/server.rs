@@ -9,7 +9,7 @@ use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use schemars::JsonSchema;
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
@@ -27,22 +27,22 @@ pub struct Server {
     #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
-    /// The certificate of the public listener.
+    /// The certificate of the public listener. Default: none; without it `plain_http` must be true.
     #[serde(default)]
     pub tls: Option<ServerTls>,
-    /// Plain HTTP on the public listener, instead of `tls`. Only on a loopback address.
+    /// Plain HTTP on the public listener, instead of `tls`. Only on a loopback address. Default: `false`.
     #[serde(default)]
     pub plain_http: bool,
-    /// What the broker puts up with.
+    /// What the broker puts up with. Default: as its keys say.
     #[serde(default)]
     pub limits: Limits,
-    /// How long requests in flight may take to end after SIGTERM.
+    /// How long requests in flight may take to end after SIGTERM. Default: `20s`.
     #[serde(default = "grace")]
     pub grace: Span,
-    /// How often the configuration and the certificates are looked at for changes.
+    /// How often the configuration and the certificates are looked at for changes. At least `10ms`. Default: `2s`.
     #[serde(default = "reload_every")]
     pub reload_every: Span,
-    /// How the log is written.
+    /// How the log is written. Default: `json`.
     #[serde(default)]
     pub log: LogFormat,
 }
@@ -51,11 +51,11 @@ pub struct Server {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerTls {
-    /// The certificate and its chain, PEM.
+    /// The certificate and its chain (PEM).
     pub cert: PathBuf,
-    /// Its private key, PEM.
+    /// Its private key (PEM). Others than the owner and the group must not be able to read the file.
     pub key: PathBuf,
-    /// The CA of client certificates.
+    /// The CA of client certificates (PEM). Default: none are asked for.
     #[serde(default)]
     pub client_ca: Option<PathBuf>,
 }
@@ -64,17 +64,17 @@ pub struct ServerTls {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// The largest body of a request.
+    /// The largest body of a request. Default: `64KiB`.
     pub body: Size,
-    /// The largest head of a request (HTTP/1.1: all its headers; HTTP/2: the same, as a list).
+    /// The largest head of a request (HTTP/1.1: all its headers; HTTP/2: the same, as a list). Default: `32KiB`.
     pub head: Size,
-    /// How long a client may take to send the head of a request, and to finish the TLS handshake.
+    /// How long a client may take to send the head of a request, and to finish the TLS handshake. Default: `10s`.
     pub head_timeout: Span,
-    /// How long a request may take.
+    /// How long a request may take. Default: `30s`.
     pub request_timeout: Span,
-    /// How many requests are worked on at once; beyond that the broker answers 503.
+    /// How many requests are worked on at once; beyond that the broker answers 503. Default: `1024`.
     pub concurrency: usize,
-    /// How fast one workload may ask.
+    /// How fast one workload may ask. Default: `50` a second, `500` at once.
     pub rate: Rate,
 }
 
@@ -89,7 +89,7 @@ pub struct Rate {
 }
 
 /// How the log is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object a line.

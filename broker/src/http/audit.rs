@@ -83,7 +83,7 @@ pub(super) async fn search_audit(
     }
     let filter = filter(query)?;
     let read = Event::new(web.app.clock.now(), Action::AuditRead)
-        .by(&permit.workload().principal)
+        .by(permit.principal())
         .in_request(&caller.request);
     web.app.broker.ledger.write(Entry::events([read])).await?.ok();
     if wants(&headers, "application/x-ndjson") {
