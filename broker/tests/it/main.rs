@@ -1,0 +1,11 @@
+//! Tests on real servers.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may stop where it finds that something is wrong; clippy.toml says so for test functions alone"
+)]
+
+mod identity;
