@@ -5,13 +5,22 @@
 mod audit;
 mod binding;
 mod cache;
+mod check;
+mod claim_path;
 mod database;
+mod files;
+mod glob;
 mod issuer;
 mod ledger;
+mod load;
+mod located;
+mod mistake;
 mod role;
 mod seal;
+mod secret_ref;
 mod server;
 mod units;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -19,15 +28,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use audit::Audit;
-pub use binding::{Binding, ClaimPath, Operator, Right, WorkloadPattern};
+pub use binding::{Binding, Operator, Right, WorkloadPattern};
 pub use cache::{Cache, LocalCache, RedisCache};
+pub use claim_path::{ClaimPath, ClaimPathError};
 pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
+pub use glob::Glob;
 pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
 pub use ledger::Ledger;
+pub use mistake::{ConfigError, Mistake};
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
+pub use secret_ref::{KeyError, SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
-pub use units::{SecretRef, Size, Span};
+pub use units::{Size, Span, UnitError};
 
 use crate::model::{DatabaseName, IssuerName, RoleName};
 
@@ -57,4 +70,16 @@ pub struct Config {
     /// Which workloads may operate the broker.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    #[serde(skip)]
+    warnings: Vec<Mistake>,
 }
+
+impl Config {
+    /// What is not wrong, but may not be meant.
+    pub fn warnings(&self) -> &[Mistake] {
+        &self.warnings
+    }
+}
+
+#[cfg(test)]
+mod tests;

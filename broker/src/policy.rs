@@ -1,1 +1,110 @@
-//! policy
+//! Who may do what: bindings and operators of the configuration, applied to a workload.
+//!
+//! Pure: nothing is read, asked or remembered. What is allowed comes out as a permit, a value that only this
+//! module can make, and without which there is no credential. What is refused comes out with its reason, which
+//! is for the log and the audit alone: whoever asked must not learn whether a role exists.
+
+mod pattern;
+mod permit;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use permit::{OperatorPermit, Permit};
+
+use crate::config::{Binding, Config, Database, Right, Role};
+use crate::model::{RoleName, Workload};
+
+/// The bindings and operators of one configuration.
+#[derive(Debug)]
+pub struct Policy {
+    config: Arc<Config>,
+    roles: BTreeMap<RoleName, Known>,
+}
+
+/// A role with its database.
+#[derive(Clone, Debug)]
+struct Known {
+    role: Arc<Role>,
+    database: Arc<Database>,
+    definition: Arc<str>,
+}
+
+/// Why something is not allowed. Outside all of these look the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such role.
+    #[error("there is no role `{0}`")]
+    UnknownRole(RoleName),
+    /// The role is there, and no binding of the workload names it.
+    #[error("no binding gives the workload the role `{0}`")]
+    NotBound(RoleName),
+    /// The workload is not an operator with that right.
+    #[error("no operator entry gives the workload the right `{}`", .0.as_str())]
+    NotOperator(Right),
+}
+
+impl Policy {
+    /// The policy that the configuration describes.
+    pub fn new(config: Arc<Config>) -> Self {
+        let with_database = |(name, role): (&RoleName, &Role)| {
+            let database = config.databases.get(&role.database)?;
+            let definition = format!("{role:?}").into();
+            let known =
+                Known { role: Arc::new(role.clone()), database: Arc::new(database.clone()), definition };
+            Some((name.clone(), known))
+        };
+        let roles = config.roles.iter().filter_map(with_database).collect();
+        Self { config, roles }
+    }
+
+    /// Lets the workload use the role, if a binding says so. Of several that do, the most generous counts.
+    pub fn authorize(&self, workload: &Arc<Workload>, role: &RoleName) -> Result<Permit, Refusal> {
+        // All bindings are matched before the role is looked for, so that the time it takes says nothing about it.
+        let bindings: Vec<_> = self.bindings(workload).collect();
+        let naming = bindings.iter().filter(|binding| binding.roles.contains(role));
+        let limits: Vec<_> = naming.map(|binding| binding.max_leases).collect();
+        let Some(Known { role: found, database, definition }) = self.roles.get(role) else {
+            return Err(Refusal::UnknownRole(role.clone()));
+        };
+        if limits.is_empty() {
+            return Err(Refusal::NotBound(role.clone()));
+        }
+        Ok(Permit {
+            workload: Arc::clone(workload),
+            name: role.clone(),
+            role: Arc::clone(found),
+            database: Arc::clone(database),
+            definition: Arc::clone(definition),
+            max_leases: limits.into_iter().try_fold(0, |most, limit| limit.map(|limit| limit.max(most))),
+        })
+    }
+
+    /// The roles that the workload may use, by name.
+    pub fn roles(&self, workload: &Workload) -> Vec<RoleName> {
+        let named: BTreeSet<_> = self.bindings(workload).flat_map(|binding| &binding.roles).collect();
+        named.into_iter().filter(|name| self.roles.contains_key(*name)).cloned().collect()
+    }
+
+    /// Lets the workload operate the broker, if an operator entry says so.
+    pub fn operate(&self, workload: &Workload, right: Right) -> Result<OperatorPermit, Refusal> {
+        if self.rights(workload).contains(&right) {
+            Ok(OperatorPermit { workload: workload.clone(), right })
+        } else {
+            Err(Refusal::NotOperator(right))
+        }
+    }
+
+    /// What the workload may do as an operator.
+    pub fn rights(&self, workload: &Workload) -> BTreeSet<Right> {
+        let entries = self.config.operators.iter();
+        let matching = entries.filter(|operator| pattern::matches(&operator.workloads, workload));
+        matching.flat_map(|operator| operator.may.iter().copied()).collect()
+    }
+
+    fn bindings(&self, workload: &Workload) -> impl Iterator<Item = &Binding> {
+        self.config.bindings.iter().filter(|binding| pattern::matches(&binding.workloads, workload))
+    }
+}

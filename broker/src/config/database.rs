@@ -7,6 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::check;
+use crate::config::mistake::{Key, Mistakes};
 use crate::config::{SecretRef, Span};
 use crate::model::{EndpointName, EngineKind};
 
@@ -138,6 +140,80 @@ pub enum SweepMode {
     Remove,
 }
 
+impl Database {
+    pub(super) fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        let endpoints = key.at("endpoints");
+        if self.endpoints.is_empty() {
+            mistakes.add(endpoints.clone(), "there is no endpoint: name at least `primary`");
+        } else if !self.endpoints.contains_key(&self.admin.endpoint) {
+            let (endpoint, known) = (&self.admin.endpoint, check::list(self.endpoints.keys()));
+            let message = format!("the database has no endpoint `{endpoint}`; it has {known}");
+            mistakes.add(key.at("admin").at("endpoint"), message);
+        }
+        for (name, endpoint) in &self.endpoints {
+            endpoint.check(&endpoints.at(name), mistakes);
+        }
+        check::not_blank(&self.dbname, key.at("dbname"), mistakes);
+        if let Ca::File(file) = &self.tls.ca {
+            check::authorities(file, &key.at("tls").at("ca"), mistakes);
+        }
+        check::not_blank(&self.admin.username, key.at("admin").at("username"), mistakes);
+        check::secret(&self.admin.password, &key.at("admin").at("password"), mistakes);
+        check::not_zero(self.concurrency as usize, key.at("concurrency"), mistakes);
+        check::at_least(Span(Duration::from_millis(10)), self.timeout, key.at("timeout"), mistakes);
+        check::at_least(Span::secs(1), self.sweep.every, key.at("sweep").at("every"), mistakes);
+    }
+}
+
+impl Endpoint {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        let host = self.host.as_str();
+        let is_ip = host.parse::<std::net::IpAddr>().is_ok();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        if host.is_empty() || !(is_ip || host.bytes().all(plain)) {
+            let message =
+                format!("{host:?} is not one host name or address, as it stands in the server's certificate");
+            mistakes.add(key.at("host"), message);
+        }
+        check::not_zero(self.port.into(), key.at("port"), mistakes);
+        if let Some(attrs) =
+            self.target_session_attrs.as_deref().filter(|attrs| !SESSION_ATTRS.contains(attrs))
+        {
+            let message = format!("libpq does not know {attrs:?}; it knows {}", check::list(SESSION_ATTRS));
+            mistakes.add(key.at("target_session_attrs"), message);
+        }
+        let connect_timeout = self.connect_timeout.0;
+        if connect_timeout.is_zero() || connect_timeout.subsec_nanos() != 0 {
+            let message = format!("{} is not a number of whole seconds, at least 1s", self.connect_timeout);
+            mistakes.add(key.at("connect_timeout"), message);
+        }
+        if let Some(tls) = &self.tls {
+            tls.check(&key.at("tls"), mistakes);
+        }
+    }
+}
+
+impl EndpointTls {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        let because = self.because.as_deref().map(str::trim);
+        match (self.mode, because) {
+            (TlsMode::VerifyFull, Some(_)) => {
+                let message = "nothing is weakened here: remove it, or say what with `mode`";
+                mistakes.add(key.at("because"), message);
+            }
+            (TlsMode::VerifyCa, None | Some("")) => {
+                let message = "weaker than verify-full: any server with a certificate of that CA could pose as this one; \
+                               say why it must be with `because: …`";
+                mistakes.add(key.at("mode"), message);
+            }
+            _ => {}
+        }
+        if let Some(Ca::File(file)) = &self.ca {
+            check::authorities(file, &key.at("ca"), mistakes);
+        }
+    }
+}
+
 impl Default for Sweep {
     fn default() -> Self {
         Self { mode: SweepMode::default(), every: sweep_every() }
@@ -168,3 +244,6 @@ fn primary() -> EndpointName {
 fn sweep_every() -> Span {
     Span(Duration::from_secs(600))
 }
+
+/// What `target_session_attrs` can be (libpq, §32.1.2).
+const SESSION_ATTRS: [&str; 6] = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"];

@@ -2,21 +2,29 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
-use crate::config::{Size, Span};
+use crate::config::check;
+use crate::config::mistake::{Key, Mistakes};
+use crate::config::{SecretRef, Size, Span};
 
 /// Where and how the broker listens.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// The public listener, e.g. `0.0.0.0:8443`.
+    #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// Health, readiness and metrics, without TLS, e.g. `127.0.0.1:9090`.
+    #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub admin_listen: SocketAddr,
     /// The certificate of the public listener.
@@ -91,6 +99,77 @@ pub enum LogFormat {
     Human,
 }
 
+impl Server {
+    pub(super) fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        match (&self.tls, self.plain_http) {
+            (None, false) => mistakes.add(
+                key.clone(),
+                "the public listener has no certificate: give `tls: {cert, key}`, or on a loopback address `plain_http: true`",
+            ),
+            (Some(_), true) => mistakes
+                .add(key.at("plain_http"), "`tls` is given too: the listener speaks one of them, remove the other"),
+            (None, true) if !self.listen.ip().is_loopback() => mistakes.add(
+                key.at("plain_http"),
+                format!("{} is not a loopback address: proofs and passwords would cross the network in the clear", self.listen),
+            ),
+            _ => {}
+        }
+        if self.listens_where_admin_does() {
+            mistakes.add(key.at("admin_listen"), format!("{} is where `listen` listens", self.admin_listen));
+        }
+        if let Some(tls) = &self.tls {
+            tls.check(&key.at("tls"), mistakes);
+        }
+        self.limits.check(&key.at("limits"), mistakes);
+        check::at_least(Span(Duration::from_millis(10)), self.reload_every, key.at("reload_every"), mistakes);
+    }
+
+    fn listens_where_admin_does(&self) -> bool {
+        let (public, admin) = (self.listen, self.admin_listen);
+        // Port 0 is any free one.
+        public.port() != 0
+            && public.port() == admin.port()
+            && (public.ip() == admin.ip() || public.ip().is_unspecified() || admin.ip().is_unspecified())
+    }
+}
+
+impl ServerTls {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        let chain = check::certificates(&self.cert, &key.at("cert"), mistakes);
+        let private = check::secret(&SecretRef::File(self.key.clone()), &key.at("key"), mistakes);
+        if let Some(file) = &self.client_ca {
+            check::authorities(file, &key.at("client_ca"), mistakes);
+        }
+        let Some(private) = private else { return };
+        let name = self.key.display();
+        match PrivateKeyDer::from_pem_slice(private.expose().as_bytes()) {
+            Err(_) => mistakes.add(key.at("key"), format!("{name} has no private key in it: it must be PEM")),
+            Ok(_) if chain.is_empty() => {}
+            Ok(private) => {
+                let provider = rustls::crypto::ring::default_provider();
+                if let Err(error) = rustls::sign::CertifiedKey::from_der(chain, private, &Arc::new(provider))
+                {
+                    let cert = self.cert.display();
+                    mistakes.add(key.at("key"), format!("{name} and {cert} do not go together: {error}"));
+                }
+            }
+        }
+    }
+}
+
+impl Limits {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        check::not_zero(self.body.0, key.at("body"), mistakes);
+        check::not_zero(self.head.0, key.at("head"), mistakes);
+        check::not_zero(self.concurrency, key.at("concurrency"), mistakes);
+        check::not_zero(self.rate.per_second as usize, key.at("rate").at("per_second"), mistakes);
+        check::not_zero(self.rate.burst as usize, key.at("rate").at("burst"), mistakes);
+        let least = Span(Duration::from_millis(10));
+        check::at_least(least, self.head_timeout, key.at("head_timeout"), mistakes);
+        check::at_least(least, self.request_timeout, key.at("request_timeout"), mistakes);
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -102,6 +181,12 @@ impl Default for Limits {
             rate: Rate { per_second: 50, burst: 500 },
         }
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom(format!("{text:?} is not an IP address and a port, like 0.0.0.0:8443"));
+    text.parse().map_err(|_| wrong())
 }
 
 fn grace() -> Span {

@@ -8,4 +8,5 @@
     reason = "a test may stop where it finds that something is wrong; clippy.toml says so for test functions alone"
 )]
 
+mod engine_postgres;
 mod identity;
