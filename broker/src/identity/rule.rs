@@ -176,7 +176,9 @@ mod tests {
         let pod = claims(json!({"kubernetes.io": {"pod": {"name": "web-1", "uid": "u-1"}}}));
         assert_eq!(rules().instance(&pod).as_deref(), Some("u-1"));
         for configured in ["jti", r#""kubernetes.io".node.name"#] {
-            let pod = claims(json!({"jti": "n-1", "kubernetes.io": {"node": {"name": "n-1"}, "pod": {"uid": "u-1"}}}));
+            let pod = claims(
+                json!({"jti": "n-1", "kubernetes.io": {"node": {"name": "n-1"}, "pod": {"uid": "u-1"}}}),
+            );
             assert_eq!(rules_with(Some(configured)).instance(&pod).as_deref(), Some("n-1"));
         }
         assert_eq!(rules_with(Some("jti")).instance(&pod), None, "the pod does not stand in for it");
