@@ -9,5 +9,6 @@
 )]
 
 mod engine_postgres;
+mod identity;
 mod stand;
 mod story;
