@@ -1,1 +1,77 @@
-//! dsn
+//! Endpoint, credential and TLS, rendered as text that a driver accepts as it stands.
+//!
+//! Pure: no I/O, no clock. Whatever a format cannot express exactly is an error, never an approximation: a
+//! text that comes out of here says what the [`Target`] says, and always that the server's certificate is
+//! to be verified.
+//!
+//! How to add a format: `dsn/README.md`.
+
+mod dotenv;
+mod env;
+mod error;
+mod format;
+mod json;
+mod keyword;
+mod parameters;
+mod pgpass;
+mod uri;
+
+use std::time::Duration;
+
+use crate::config::TlsMode;
+use crate::model::DatabaseName;
+use crate::secret::Secret;
+
+pub use error::RenderError;
+pub use format::{Format, UnknownFormat};
+pub use parameters::{Parameter, Parameters, Value};
+
+/// All that a driver has to know for connecting.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The database, by its name in the configuration.
+    pub database: &'a DatabaseName,
+    /// The host, as its certificate names it.
+    pub host: &'a str,
+    /// The port.
+    pub port: u16,
+    /// The database, by its name on the server.
+    pub dbname: &'a str,
+    /// The user, as this endpoint wants it written.
+    pub username: &'a str,
+    /// The password or token.
+    pub password: &'a Secret,
+    /// Who must have signed the server's certificate.
+    pub trust: Trust<'a>,
+    /// Where the caller has, or will have, the CA: an absolute path on the caller's own machine.
+    pub ca_file: Option<&'a str>,
+    /// How much of the certificate is verified.
+    pub mode: TlsMode,
+    /// What the sessions call themselves; the server keeps the first 63 bytes.
+    pub application_name: &'a str,
+    /// How long connecting may take. Rendered in whole seconds, rounded up, at least 1: libpq waits for ever on 0.
+    pub connect_timeout: Duration,
+    /// libpq's `target_session_attrs`, if any.
+    pub target_session_attrs: Option<&'a str>,
+}
+
+/// Who must have signed the server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust<'a> {
+    /// One of the authorities that the caller's operating system trusts.
+    System,
+    /// One of these alone.
+    Private {
+        /// The certificates, PEM.
+        pem: &'a str,
+    },
+}
+
+/// A target in a format.
+#[derive(Debug)]
+pub struct Rendered<'a> {
+    /// The text.
+    pub text: Secret,
+    /// The CA that the caller has to trust, where it is not the operating system's business.
+    pub ca_pem: Option<&'a str>,
+}
