@@ -5,11 +5,13 @@
 mod audit;
 mod binding;
 mod cache;
+mod claim_path;
 mod database;
 mod issuer;
 mod ledger;
 mod role;
 mod seal;
+mod secret_ref;
 mod server;
 mod units;
 
@@ -19,15 +21,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use audit::Audit;
-pub use binding::{Binding, ClaimPath, Operator, Right, WorkloadPattern};
+pub use binding::{Binding, Operator, Right, WorkloadPattern};
 pub use cache::{Cache, LocalCache, RedisCache};
+pub use claim_path::{ClaimPath, ClaimPathError};
 pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
 pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
 pub use ledger::Ledger;
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
+pub use secret_ref::{SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
-pub use units::{SecretRef, Size, Span};
+pub use units::{Size, Span, UnitError};
 
 use crate::model::{DatabaseName, IssuerName, RoleName};
 

@@ -1,1 +1,35 @@
-//! devstack
+//! The world of dsn-broker on loopback: real servers with TLS, for the demo, tests and benches.
+//!
+//! Every server is private: its own temporary folder, its own port, its own password, and a certificate of the
+//! world's own [`Ca`]. It stops, and its folder goes, when its value is dropped, and also when the process that
+//! holds it dies without a chance to say so (see [`scratch`]).
+//!
+//! Nothing here is tied to one async runtime: a world in a `static` may be used by tests that each have their own.
+//!
+//! None of this is fit for production, and it never enters a release build.
+
+mod account;
+mod ca;
+mod cache;
+mod entropy;
+mod oidc;
+mod port;
+mod postgres;
+mod redis;
+mod scratch;
+mod world;
+
+pub use ca::{Ca, Issued, IssuedFiles};
+pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
+pub use postgres::{Certificate, ClockOffset, Postgres, PostgresBuilder, Version, install};
+pub use redis::Redis;
+pub use world::{Summary, World, WorldBuilder};
+
+use anyhow::Context as _;
+
+/// Runs what blocks off the async threads, so that a slow `cp` or `psql` delays nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context("a blocking step of devstack panicked")?
+}

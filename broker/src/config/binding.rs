@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::ClaimPath;
 use crate::model::RoleName;
 
 /// Which workloads may use which roles.
@@ -72,12 +73,3 @@ pub struct WorkloadPattern {
     #[serde(default)]
     pub claims: BTreeMap<ClaimPath, String>,
 }
-
-/// The path to a claim.
-///
-/// `sub` is a claim; `a.b` is `b` inside `a`. A key that itself has dots or slashes is one step when it
-/// is quoted: `"kubernetes.io".serviceaccount.name`. An escape is not needed for slashes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ClaimPath(Vec<String>);

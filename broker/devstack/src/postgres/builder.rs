@@ -1,0 +1,181 @@
+//! What kind of Postgres to start.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use super::installation::Installation;
+use super::psql::Psql;
+use super::{ADDRESS_IN_USE, Inner, Postgres, settings, template};
+use crate::account::Account;
+use crate::ca::{self, Ca};
+use crate::port::Port;
+use crate::scratch::{Scratch, Signal};
+use crate::{blocking, entropy};
+
+/// Which Postgres to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// The one that this machine's packages installed.
+    #[default]
+    Installed,
+    /// Any of this major version.
+    Major(u32),
+}
+
+/// What the server shows to clients that ask for TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certificate {
+    /// A good one, for `localhost` and the loopback addresses.
+    #[default]
+    Good,
+    /// One for `wrong.example`, of the right authority.
+    WrongName,
+    /// One for `localhost`, of an authority that nobody trusts.
+    Untrusted,
+    /// None: the server does not speak TLS.
+    None,
+}
+
+/// How far the server's clock is from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockOffset {
+    /// The server is in our future.
+    Ahead(Duration),
+    /// The server is in our past.
+    Behind(Duration),
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PostgresBuilder {
+    version: Version,
+    ca: Option<Ca>,
+    certificate: Certificate,
+    clock_offset: Option<ClockOffset>,
+    durable: bool,
+    settings: Vec<(String, String)>,
+}
+
+impl Default for PostgresBuilder {
+    fn default() -> Self {
+        Self {
+            version: Version::default(),
+            ca: None,
+            certificate: Certificate::default(),
+            clock_offset: None,
+            durable: true,
+            settings: Vec::new(),
+        }
+    }
+}
+
+impl PostgresBuilder {
+    /// Which version to run.
+    pub fn version(self, version: Version) -> Self {
+        Self { version, ..self }
+    }
+
+    /// The authority that signs its certificate; by default one of its own.
+    pub fn ca(self, ca: &Ca) -> Self {
+        Self { ca: Some(ca.clone()), ..self }
+    }
+
+    /// What it shows to clients that ask for TLS.
+    pub fn certificate(self, certificate: Certificate) -> Self {
+        Self { certificate, ..self }
+    }
+
+    /// Lets its clock go wrong; needs the library `libfaketime`.
+    pub fn clock_offset(self, offset: ClockOffset) -> Self {
+        Self { clock_offset: Some(offset), ..self }
+    }
+
+    /// Whether a commit survives a power cut. Tests that do not care are faster without.
+    pub fn durable(self, durable: bool) -> Self {
+        Self { durable, ..self }
+    }
+
+    /// A line of `postgresql.conf` that wins over ours.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it, and returns when it takes connections.
+    pub async fn start(self) -> anyhow::Result<Postgres> {
+        blocking(move || self.start_now()).await
+    }
+
+    fn start_now(self) -> anyhow::Result<Postgres> {
+        let installation = Installation::find(self.version)?;
+        let environment = self.clock_offset.map(settings::clock).transpose()?.unwrap_or_default();
+        let scratch = Scratch::create("postgres", Account::of_servers()?, Signal::Quit)?;
+        let ca = self.ca.clone().map_or_else(Ca::generate, Ok)?;
+        template::copy(&installation, scratch.account(), &scratch.path().join("data"))?;
+        self.configure(&ca, &scratch)?;
+        let ca_path = ca.write_to(scratch.path())?;
+        let mut inner = Inner {
+            ca_pem: ca.pem().to_owned(),
+            ca_path,
+            environment,
+            psql: Psql::find(&installation)?,
+            installation,
+            port: Port::claim()?,
+            superuser_password: entropy::password()?,
+            scratch,
+        };
+        start_on_some_port(&mut inner)?;
+        let sql = format!("ALTER ROLE postgres PASSWORD '{}'", inner.superuser_password);
+        inner.psql.run(inner.scratch.path(), inner.port.number(), "postgres", &sql)?;
+        Ok(Postgres { inner: Arc::new(inner) })
+    }
+
+    fn configure(&self, ca: &Ca, scratch: &Scratch) -> anyhow::Result<()> {
+        let (folder, account) = (scratch.path(), scratch.account());
+        let names: &[&str] = match self.certificate {
+            Certificate::WrongName => &["wrong.example"],
+            _ => &["localhost", "127.0.0.1", "::1"],
+        };
+        let files = match self.certificate {
+            Certificate::Untrusted => Ca::generate()?.issue_to(folder, names)?,
+            _ => ca.issue_to(folder, names)?,
+        };
+        account.adopt(&files.certificate)?;
+        account.adopt(&files.key)?;
+        let tls = (self.certificate != Certificate::None).then_some(files);
+        let data = folder.join("data");
+        append(&data.join("postgresql.conf"), &settings::server(tls.as_ref(), self.durable, &self.settings))?;
+        replace(&data.join("pg_hba.conf"), settings::access(tls.is_some()), account)
+    }
+}
+
+fn start_on_some_port(inner: &mut Inner) -> anyhow::Result<()> {
+    for _ in 0..PORTS {
+        match inner.start() {
+            Err(error) if format!("{error:#}").contains(ADDRESS_IN_USE) => inner.port = Port::claim()?,
+            other => return other,
+        }
+    }
+    bail!("{PORTS} ports were taken from under Postgres one after the other")
+}
+
+fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = fs::OpenOptions::new().append(true).open(path)?;
+    Ok(std::io::Write::write_all(&mut file, text.as_bytes())?)
+}
+
+fn replace(path: &Path, text: &str, account: Account) -> anyhow::Result<()> {
+    ca::write(path, text)?;
+    account.adopt(path)
+}
+
+const PORTS: u32 = 5;
+
+/// Words in front of the server's own command.
+pub(super) type Prefix = Vec<OsString>;

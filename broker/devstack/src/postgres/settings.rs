@@ -1,0 +1,82 @@
+//! The server's configuration.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use super::builder::{ClockOffset, Prefix};
+use crate::ca::IssuedFiles;
+use crate::port;
+
+/// What is added to `postgresql.conf`: a later line wins over an earlier one.
+pub(super) fn server(tls: Option<&IssuedFiles>, durable: bool, further: &[(String, String)]) -> String {
+    let mut text = String::from(BASE);
+    let mut set = |name: &str, value: &str| {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "{name} = '{}'", value.replace('\'', "''"));
+    };
+    set("listen_addresses", if port::has_ipv6() { "127.0.0.1,::1" } else { "127.0.0.1" });
+    if let Some(files) = tls {
+        set("ssl", "on");
+        set("ssl_cert_file", &files.certificate.to_string_lossy());
+        set("ssl_key_file", &files.key.to_string_lossy());
+    }
+    if !durable {
+        set("fsync", "off");
+        set("synchronous_commit", "off");
+        set("full_page_writes", "off");
+    }
+    for (name, value) in further {
+        set(name, value);
+    }
+    text
+}
+
+/// All of `pg_hba.conf`. The socket is in a folder that is closed to others.
+pub(super) fn access(tls: bool) -> &'static str {
+    if tls {
+        "local all postgres trust\nhostssl all all all scram-sha-256\n"
+    } else {
+        "local all postgres trust\nhost all all all scram-sha-256\n"
+    }
+}
+
+/// What to put in front of the server's command so that its clock is off.
+pub(super) fn clock(offset: ClockOffset) -> anyhow::Result<Prefix> {
+    let (sign, distance) = match offset {
+        ClockOffset::Ahead(distance) => ('+', distance),
+        ClockOffset::Behind(distance) => ('-', distance),
+    };
+    let library = faketime().context("no libfaketime on this machine: apt-get install libfaketime")?;
+    Ok(vec![
+        "env".into(),
+        format!("LD_PRELOAD={}", library.display()).into(),
+        format!("FAKETIME={sign}{}s", distance.as_secs()).into(),
+        // Waits and time-outs keep their length.
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".into(),
+        "FAKETIME_NO_CACHE=1".into(),
+    ])
+}
+
+fn faketime() -> Option<PathBuf> {
+    let per_architecture = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    std::iter::once(PathBuf::from("/usr/lib"))
+        .chain(per_architecture)
+        .map(|folder| folder.join("faketime/libfaketime.so.1"))
+        .find(|library| library.is_file())
+}
+
+const BASE: &str = "
+# devstack
+password_encryption = 'scram-sha-256'
+max_connections = 300
+shared_buffers = '32MB'
+# Files in the data folder, so that nothing is left in /dev/shm after a kill.
+dynamic_shared_memory_type = 'mmap'
+logging_collector = off
+log_line_prefix = '%m [%p] %q%u@%d %a '
+log_timezone = 'UTC'
+timezone = 'UTC'
+";

@@ -1,0 +1,60 @@
+# The guard of one temporary folder ($1) and of the server that runs from it.
+#
+# It obeys the lines on its standard input, whose other end only the process that made the folder holds. When that
+# process ends, however it ends, the input ends too: the guard then stops the server ($2: with which signal) and
+# removes the folder. The server is a child of the guard, so its number cannot go to another process behind our back.
+
+folder=$1
+farewell=$2
+server=
+
+# A broken pipe must not stop the guard before it has cleaned up; any other request to end is the end of the loop.
+trap '' PIPE
+trap : HUP INT TERM
+
+state() { # of process $1: its state and its parent, or nothing if there is none
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null && echo "${line##*) }"
+}
+
+ended() {
+    case $(state "$server") in '' | Z* | X*) true ;; *) false ;; esac
+}
+
+children() { # Postgres gives each of its processes a session of its own, so the process group is not enough
+    for folder_of_process in /proc/[0-9]*; do
+        { read -r line <"$folder_of_process/stat"; } 2>/dev/null || continue
+        set -- ${line##*) }
+        [ "$2" = "$server" ] && echo "${folder_of_process#/proc/}"
+    done
+}
+
+signal() { # the server first: then it cannot make further children
+    kill -s "$1" "$server"
+    for child in $(children); do kill -s "$1" "$child"; done
+}
+
+while read -r verb argument; do
+    case $verb in
+    start)
+        (trap - HUP INT TERM; exec sh "$folder/run") </dev/null >>"$folder/log" 2>&1 &
+        server=$!
+        echo "$server"
+        ;;
+    one) kill -s "$argument" "$server" 2>/dev/null; echo ;;
+    all) signal "$argument" 2>/dev/null; echo ;;
+    reap) wait "$server" 2>/dev/null; server=; echo ;;
+    esac
+done
+
+if [ -n "$server" ]; then
+    signal CONT 2>/dev/null
+    tries=0
+    until ended; do
+        # Again and again, because the first may have come before the server was listening for it.
+        if [ "$tries" -lt 100 ]; then kill -s "$farewell" "$server"; else signal KILL; fi 2>/dev/null
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    wait "$server" 2>/dev/null
+fi
+rm -rf "$folder"

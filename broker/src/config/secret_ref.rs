@@ -1,0 +1,169 @@
+//! References to secrets.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::secret::Secret;
+
+/// Where a secret is: `{file: …}` or `{env: …}`. Never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRef {
+    /// In this file, which others than its owner and group must not be able to read. One newline at its end is not part of it.
+    File(PathBuf),
+    /// In this environment variable.
+    Env(String),
+}
+
+/// Why a secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read.
+    #[error("the secret file {} cannot be read", .file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is open to more than its owner and the readers of its group.
+    #[error(
+        "the secret file {} has mode {mode:04o}: others can read or change it. Say `chmod 640 {}`, or in Kubernetes `defaultMode: 0440` on the volume",
+        .file.display(), .file.display()
+    )]
+    Exposed {
+        /// The file.
+        file: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is too long to be a secret.
+    #[error("the secret file {} is longer than 64KiB: is it the right one?", .file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is nothing in the file, or in the variable.
+    #[error("the secret in {place} is empty")]
+    Empty {
+        /// Where.
+        place: String,
+    },
+    /// The variable is not set, or is not text.
+    #[error("the environment variable {name} is not set to a text")]
+    NotSet {
+        /// The variable.
+        name: String,
+    },
+}
+
+impl SecretRef {
+    /// Reads the secret: once, now. Nothing is kept.
+    ///
+    /// A file is refused when its group can write it or others can do anything with it; symbolic links are
+    /// followed, as Kubernetes mounts secrets through them.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        let (text, place) = match self {
+            Self::File(file) => (read_file(file)?, file.display().to_string()),
+            Self::Env(name) => {
+                let text = std::env::var(name).map_err(|_| SecretError::NotSet { name: name.clone() })?;
+                (Secret::new(text), name.clone())
+            }
+        };
+        if text.expose().is_empty() { Err(SecretError::Empty { place }) } else { Ok(text) }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Secret, SecretError> {
+    let unreadable = |source| SecretError::Unreadable { file: path.to_owned(), source };
+    // The open file is asked, not the path: what is checked is what is read.
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
+    if mode & 0o027 != 0 {
+        return Err(SecretError::Exposed { file: path.to_owned(), mode });
+    }
+    // All room at once: a text that grows would leave copies of itself behind.
+    let mut text = String::with_capacity(LONGEST + 1);
+    let length = file.take(LONGEST as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if length > LONGEST {
+        return Err(SecretError::TooLong { file: path.to_owned() });
+    }
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(Secret::new(text))
+}
+
+const LONGEST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, SecretRef) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (folder, SecretRef::File(path))
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_not_part_of_the_secret() {
+        for (content, secret) in [("a", "a"), ("a\n", "a"), ("a\n\n", "a\n"), (" a ", " a ")] {
+            let (_folder, reference) = file(content.as_bytes(), 0o600);
+            assert_eq!(reference.read().unwrap().expose(), secret);
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_or_change_is_refused_with_the_remedy() {
+        for mode in [0o600, 0o400, 0o640, 0o440, 0o750] {
+            assert!(file(b"a", mode).1.read().is_ok(), "{mode:o}");
+        }
+        for mode in [0o644, 0o660, 0o604, 0o602, 0o601, 0o777] {
+            let (_folder, reference) = file(b"a", mode);
+            let error = reference.read().unwrap_err().to_string();
+            assert!(error.contains(&format!("mode {mode:04o}")), "{error}");
+            assert!(error.contains("chmod 640"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_judged_by_what_it_points_to() {
+        let (folder, reference) = file(b"a", 0o644);
+        let SecretRef::File(path) = reference else { unreachable!() };
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(matches!(SecretRef::File(link.clone()).read(), Err(SecretError::Exposed { .. })));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(SecretRef::File(link).read().unwrap().expose(), "a");
+    }
+
+    #[test]
+    fn what_is_empty_missing_too_long_or_not_text_is_refused() {
+        for content in ["", "\n"] {
+            assert!(matches!(file(content.as_bytes(), 0o600).1.read(), Err(SecretError::Empty { .. })));
+        }
+        let long = "a".repeat(LONGEST + 1);
+        assert!(matches!(file(long.as_bytes(), 0o600).1.read(), Err(SecretError::TooLong { .. })));
+        assert!(matches!(file(b"\xff", 0o600).1.read(), Err(SecretError::Unreadable { .. })));
+        let missing = SecretRef::File("/nowhere/at/all".into());
+        assert!(matches!(missing.read(), Err(SecretError::Unreadable { .. })));
+        let unset = SecretRef::Env("DSN_BROKER_TEST_NOT_SET".into());
+        assert!(matches!(unset.read(), Err(SecretError::NotSet { .. })));
+    }
+
+    #[test]
+    fn a_variable_is_read() {
+        assert!(!SecretRef::Env("PATH".into()).read().unwrap().expose().is_empty());
+    }
+}

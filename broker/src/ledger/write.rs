@@ -1,0 +1,163 @@
+//! One transaction's statements. Each kind of change is one statement for a whole batch.
+
+use std::collections::HashSet;
+
+use sqlx::types::Json;
+use sqlx::{PgConnection, QueryBuilder};
+use uuid::Uuid;
+
+use crate::ledger::entry::{Change, Fence, NewLease};
+use crate::ledger::lease_row::text_of;
+use crate::model::{Lease, State};
+use crate::time::Timestamp;
+
+/// Applies the changes of a batch; answers the leases whose change applied.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    changes: &[&Change],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let mut applied = HashSet::new();
+    let mut opened = Vec::new();
+    for change in changes {
+        match change {
+            Change::Open(new) => opened.push(&**new),
+            Change::Move { to, fence } => {
+                let moved = move_lease(connection, to, *fence).await?;
+                applied.extend(moved.then_some(to.id.0));
+            }
+            Change::Defer { lease, claim, due_at, error } => {
+                let deferred = defer(connection, lease.0, claim.0, *due_at, error).await?;
+                applied.extend(deferred.then_some(lease.0));
+            }
+        }
+    }
+    if !opened.is_empty() {
+        applied.extend(open(connection, &opened).await?);
+    }
+    Ok(applied)
+}
+
+/// The lease that a change is about.
+pub(super) fn subject(change: &Change) -> Uuid {
+    match change {
+        Change::Open(new) => new.lease.id.0,
+        Change::Move { to, .. } => to.id.0,
+        Change::Defer { lease, .. } => lease.0,
+    }
+}
+
+/// Inserts new leases as far as quotas allow, and answers which.
+///
+/// Workloads with a quota are locked in a fixed order, so that two replicas cannot both take the last place.
+async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut counted: Vec<String> =
+        new.iter().filter(|new| new.max_leases.is_some()).map(|new| quota_key(&new.lease)).collect();
+    counted.sort_unstable();
+    counted.dedup();
+    for key in &counted {
+        sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(key)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let mut query = QueryBuilder::new(
+        "with new (id, role, database, engine, issuer, subject, share, cache_key, handle, drain_ms, \
+                   created_at, due_at, max_leases) as (",
+    );
+    query.push_values(new, |mut row, new| {
+        let NewLease { lease, cache_key, max_leases } = new;
+        row.push_bind(lease.id.0)
+            .push_bind(lease.role.as_str())
+            .push_bind(lease.database.as_str())
+            .push_bind(text_of(lease.engine))
+            .push_bind(lease.principal.issuer.as_str())
+            .push_bind(lease.principal.subject.as_str())
+            .push_bind(text_of(lease.share))
+            .push_bind(cache_key.as_str())
+            .push_bind(Json(&lease.handle))
+            .push_bind(millis(lease))
+            .push_bind(lease.created_at)
+            .push_bind(lease.due_at())
+            .push_bind(max_leases.map(i64::from));
+    });
+    query.push(
+        "), counted as ( \
+           select *, row_number() over (partition by issuer, subject, role order by id) as place from new \
+         ) \
+         insert into leases (id, role, database, engine, issuer, subject, share, cache_key, handle, drain_ms, \
+                             created_at, due_at, state) \
+         select id, role, database, engine, issuer, subject, share, cache_key, handle, drain_ms, \
+                created_at, due_at, 'pending' \
+           from counted \
+          where max_leases is null or max_leases >= place + ( \
+                select count(*) from leases \
+                 where leases.issuer = counted.issuer and leases.subject = counted.subject \
+                   and leases.role = counted.role and leases.due_at is not null \
+                   and leases.state in ('pending', 'active')) \
+         returning id",
+    );
+    query.build_query_scalar().fetch_all(connection).await
+}
+
+async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> Result<bool, sqlx::Error> {
+    let (from, claim) = match fence {
+        Fence::Unclaimed(state) => (Some(state.as_str()), None),
+        Fence::Claim(token) => (None, Some(token.0)),
+    };
+    let times = to.times();
+    let (reason, ended_at) = match &to.state {
+        State::Draining { reason, .. } => (Some(*reason), None),
+        State::Revoked { reason, at, .. } => (Some(*reason), Some(*at)),
+        State::Failed { at } => (None, Some(*at)),
+        State::Pending { .. } | State::Active(_) => (None, None),
+    };
+    let done = sqlx::query(
+        "update leases \
+            set state = $2, reason = $3, issued_at = $4, refresh_after = $5, expires_at = $6, \
+                max_expires_at = $7, ended_at = $8, due_at = $9, \
+                claim = null, claimed_until = null, attempts = 0, last_error = null \
+          where id = $1 and case when $11::uuid is null then state = $10 and claim is null else claim = $11 end",
+    )
+    .bind(to.id.0)
+    .bind(to.state.name().as_str())
+    .bind(reason.map(|reason| reason.as_str()))
+    .bind(times.map(|times| times.issued_at))
+    .bind(times.map(|times| times.refresh_after))
+    .bind(times.map(|times| times.expires_at))
+    .bind(times.map(|times| times.max_expires_at))
+    .bind(ended_at)
+    .bind(to.due_at())
+    .bind(from)
+    .bind(claim)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+async fn defer(
+    connection: &mut PgConnection,
+    lease: Uuid,
+    claim: Uuid,
+    due_at: Timestamp,
+    error: &str,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "update leases set due_at = $3, last_error = $4, claim = null, claimed_until = null \
+          where id = $1 and claim = $2 and due_at is not null",
+    )
+    .bind(lease)
+    .bind(claim)
+    .bind(due_at)
+    .bind(error)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn quota_key(lease: &Lease) -> String {
+    format!("{}\n{}\n{}", lease.principal.issuer, lease.principal.subject, lease.role)
+}
+
+fn millis(lease: &Lease) -> i64 {
+    i64::try_from(lease.drain.as_millis()).unwrap_or(i64::MAX)
+}

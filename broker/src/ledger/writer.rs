@@ -1,0 +1,313 @@
+//! The one writer of a process: gathers what waits, writes it in one transaction, wakes the waiters.
+//!
+//! A slow commit makes batches larger, not the queue longer. The writer owns the end of this process's
+//! audit stream; after any error it asks the database where that stream really ends, because a commit
+//! whose answer was lost may have happened.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Connection, QueryBuilder};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::id::StreamId;
+use crate::ledger::chain::{ChainKey, Content, MAC, START};
+use crate::ledger::entry::{Change, Entry, Refused};
+use crate::ledger::{LedgerError, bounded, opening, write};
+use crate::model::{Action, Event};
+use crate::telemetry::Metrics;
+use crate::time::{Clock, Timestamp, sleep};
+
+/// The most entries in one transaction.
+const BATCH: usize = 512;
+
+/// An entry that waits, and who waits for it.
+pub(super) struct Job {
+    pub(super) entry: Entry,
+    pub(super) written: oneshot::Sender<Result<Result<(), Refused>, LedgerError>>,
+}
+
+pub(super) struct Writer {
+    pub(super) pool: PgPool,
+    pub(super) jobs: mpsc::Receiver<Job>,
+    pub(super) key: ChainKey,
+    pub(super) stream: StreamId,
+    pub(super) head: Head,
+    pub(super) timeout: Duration,
+    pub(super) heads_every: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// Where our stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// Nothing of it is written yet.
+    NotOpened,
+    /// A commit may or may not have happened: the database has to be asked.
+    Unknown,
+    /// It ends with this event.
+    At { seq: i64, mac: [u8; MAC] },
+}
+
+/// A row of `audit_events` to be.
+struct Row<'a> {
+    event: &'a Event,
+    seq: i64,
+    detail: String,
+    mac: [u8; MAC],
+}
+
+impl Writer {
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut signed = 0;
+        loop {
+            let clock = self.clock.clone();
+            tokio::select! {
+                biased;
+                count = self.jobs.recv_many(&mut batch, BATCH) => {
+                    if count == 0 { return; }
+                    let last = batch.iter().any(|job| job.entry.last);
+                    self.write_batch(batch.drain(..).filter(|job| !job.entry.last).collect()).await;
+                    if last {
+                        return self.close().await;
+                    }
+                }
+                () = sleep(&*clock, self.heads_every) => signed = self.sign_head(signed).await,
+            }
+        }
+    }
+
+    async fn write_batch(&mut self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let entries: Vec<&Entry> = jobs.iter().map(|job| &job.entry).collect();
+        let started = tokio::time::Instant::now();
+        let result = self.commit(&entries).await;
+        self.metrics.ledger_batch(entries.len(), started.elapsed(), result.is_ok());
+        match result {
+            Ok(applied) => {
+                for (job, applied) in jobs.into_iter().zip(applied) {
+                    let _ = job.written.send(Ok(applied));
+                }
+            }
+            // One entry that the database will not have must not take the others with it.
+            Err(error) if jobs.len() > 1 && is_data_error(&error) => {
+                for job in jobs {
+                    let result = self.commit(&[&job.entry]).await;
+                    let _ = job.written.send(result.map(|mut applied| applied.pop().unwrap_or(Ok(()))));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %chain_of(&error), entries = jobs.len(), "the ledger could not be written");
+                for job in jobs {
+                    let _ = job.written.send(Err(error.again()));
+                }
+            }
+        }
+    }
+
+    /// Writes entries in one transaction; answers for each whether its change applied.
+    async fn commit(&mut self, entries: &[&Entry]) -> Result<Vec<Result<(), Refused>>, LedgerError> {
+        let before = self.head;
+        self.head = Head::Unknown;
+        let timeout = self.timeout;
+        let done = bounded(timeout, "writing", self.transaction(before, entries)).await;
+        let (head, applied) = done?;
+        self.head = head;
+        Ok(applied)
+    }
+
+    async fn transaction(
+        &self,
+        before: Head,
+        entries: &[&Entry],
+    ) -> Result<(Head, Vec<Result<(), Refused>>), sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let head = match before {
+            Head::Unknown => self.find_head(&mut connection).await?,
+            known => known,
+        };
+        let head = match head {
+            Head::NotOpened => self.open_stream(&mut connection).await?,
+            opened => opened,
+        };
+        let changes: Vec<&Change> = entries.iter().filter_map(|entry| entry.change.as_ref()).collect();
+        if changes.is_empty() {
+            // One statement is its own transaction: nothing to begin, nothing to commit.
+            let events = entries.iter().flat_map(|entry| &entry.events);
+            let head = self.append(&mut connection, head, events).await?;
+            return Ok((head, entries.iter().map(|_| Ok(())).collect()));
+        }
+        let mut transaction = connection.begin().await?;
+        let applied = write::apply(&mut transaction, &changes).await?;
+        let outcomes: Vec<_> = entries.iter().map(|entry| outcome(entry, &applied)).collect();
+        let written = entries.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+        let events = written.flat_map(|(entry, _)| &entry.events);
+        let head = self.append(&mut transaction, head, events).await?;
+        transaction.commit().await?;
+        Ok((head, outcomes))
+    }
+
+    async fn open_stream(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
+        let event = opening::event(connection, self.clock.now()).await?;
+        self.append(connection, Head::At { seq: 0, mac: START }, [&event]).await
+    }
+
+    async fn find_head(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
+        let found: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("select seq, mac from audit_events where stream = $1 order by seq desc limit 1")
+                .bind(self.stream.0)
+                .fetch_optional(connection)
+                .await?;
+        Ok(found.map_or(Head::NotOpened, |(seq, bytes)| {
+            let mut mac = START;
+            mac.copy_from_slice(bytes.get(..MAC).unwrap_or(&START));
+            Head::At { seq, mac }
+        }))
+    }
+
+    /// Appends events to our stream with one statement.
+    async fn append<'a>(
+        &self,
+        connection: &mut PgConnection,
+        head: Head,
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> Result<Head, sqlx::Error> {
+        let Head::At { mut seq, mut mac } = head else { return Ok(head) };
+        let mut rows = Vec::new();
+        for event in events {
+            seq += 1;
+            let detail = serde_json::Value::Object(event.detail.clone()).to_string();
+            mac = self.key.mac(&mac, &content(self.stream, seq, event, &detail));
+            rows.push(Row { event, seq, detail, mac });
+        }
+        if !rows.is_empty() {
+            insert(connection, self.stream.0, &rows).await?;
+        }
+        Ok(Head::At { seq, mac })
+    }
+
+    /// Signs the head if the stream has grown since `signed`; answers up to where it is signed.
+    async fn sign_head(&self, signed: i64) -> i64 {
+        let Head::At { seq, mac } = self.head else { return signed };
+        if seq == signed {
+            return signed;
+        }
+        let now = self.clock.now();
+        let insert = opening::sign_head(&self.pool, &self.key, self.stream, seq, &mac, now);
+        match bounded(self.timeout, "signing the head of the audit", insert).await {
+            Ok(()) => {
+                // The log is a second witness: whoever removes the end of the chain must change it too.
+                tracing::info!(audit.stream = %self.stream, audit.seq = seq, audit.mac = %opening::hex(&mac), "audit head signed");
+                seq
+            }
+            Err(error) => {
+                tracing::warn!(error = %chain_of(&error), "the head of the audit could not be signed; it is tried again");
+                signed
+            }
+        }
+    }
+
+    async fn close(mut self) {
+        if self.head == Head::NotOpened {
+            return;
+        }
+        let entry = Entry::events([Event::new(self.clock.now(), Action::StreamClosed)]);
+        if self.commit(&[&entry]).await.is_ok() {
+            self.sign_head(0).await;
+        }
+    }
+}
+
+fn outcome(entry: &Entry, applied: &HashSet<Uuid>) -> Result<(), Refused> {
+    match &entry.change {
+        Some(change) if !applied.contains(&write::subject(change)) => Err(match change {
+            Change::Open(_) => Refused::Quota,
+            Change::Move { .. } | Change::Defer { .. } => Refused::Superseded,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn content<'a>(stream: StreamId, seq: i64, event: &'a Event, detail: &'a str) -> Content<'a> {
+    Content {
+        stream,
+        seq,
+        at: event.at,
+        action: event.action.as_str(),
+        issuer: event.principal.as_ref().map(|principal| principal.issuer.as_str()),
+        subject: event.principal.as_ref().map(|principal| principal.subject.as_str()),
+        role: event.role.as_ref().map(|role| role.as_str()),
+        database: event.database.as_ref().map(|database| database.as_str()),
+        lease: event.lease.map(|lease| lease.0),
+        request: event.request.as_deref(),
+        detail,
+    }
+}
+
+async fn insert(connection: &mut PgConnection, stream: Uuid, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+    let mut query = QueryBuilder::new(
+        "insert into audit_events \
+           (stream, seq, at, action, issuer, subject, role, database, lease, request, detail, mac) \
+         select * from unnest(",
+    );
+    let mut columns = query.separated(", ");
+    columns.push_bind(vec![stream; rows.len()]);
+    columns.push_bind(rows.iter().map(|row| row.seq).collect::<Vec<_>>());
+    columns.push_bind(rows.iter().map(|row| row.event.at).collect::<Vec<Timestamp>>());
+    let texts = |column: for<'a> fn(&Content<'a>) -> Option<&'a str>| {
+        rows.iter()
+            .map(|row| {
+                let stream = StreamId(stream);
+                column(&content(stream, row.seq, row.event, &row.detail)).map(str::to_owned)
+            })
+            .collect::<Vec<_>>()
+    };
+    columns.push_bind(texts(|content| Some(content.action)));
+    columns.push_bind(texts(|content| content.issuer));
+    columns.push_bind(texts(|content| content.subject));
+    columns.push_bind(texts(|content| content.role));
+    columns.push_bind(texts(|content| content.database));
+    columns.push_bind(rows.iter().map(|row| row.event.lease.map(|lease| lease.0)).collect::<Vec<_>>());
+    columns.push_bind(texts(|content| content.request));
+    columns.push_bind(texts(|content| Some(content.detail)));
+    columns.push_bind(rows.iter().map(|row| row.mac.to_vec()).collect::<Vec<_>>());
+    query.push(")");
+    query.build().execute(connection).await.map(drop)
+}
+
+/// Whether the database refused what was written, rather than being away (SQLSTATE classes 22 and 23).
+fn is_data_error(error: &LedgerError) -> bool {
+    let LedgerError::Database { source, .. } = error else { return false };
+    let code = source.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+/// An error with its causes on one line, for the log.
+fn chain_of(error: &LedgerError) -> String {
+    match error {
+        LedgerError::Database { source, .. } => format!("{error}: {source}"),
+        _ => error.to_string(),
+    }
+}
+
+impl LedgerError {
+    /// The same error for one more waiter.
+    fn again(&self) -> Self {
+        match self {
+            Self::Database { doing, source } => Self::Database { doing, source: source.clone() },
+            Self::Overloaded => Self::Overloaded,
+            Self::Timeout { doing } => Self::Timeout { doing },
+            Self::Inconsistent { table, column, row } => {
+                Self::Inconsistent { table, column, row: row.clone() }
+            }
+            Self::Url { detail } => Self::Url { detail },
+        }
+    }
+}
