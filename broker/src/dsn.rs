@@ -218,6 +218,8 @@ mod tests {
         refused(Parameter::User, |target| target.username = "");
         refused(Parameter::User, |target| target.username = "a\tb");
         refused(Parameter::Dbname, |target| target.dbname = "a\u{85}b");
+        refused(Parameter::Dbname, |target| target.dbname = ".");
+        refused(Parameter::Dbname, |target| target.dbname = "..");
         refused(Parameter::ApplicationName, |target| target.application_name = "a\0");
         refused(Parameter::TargetSessionAttrs, |target| target.target_session_attrs = Some(""));
         for password in ["", "a\nb", "a\0b", "a\u{7f}b"] {

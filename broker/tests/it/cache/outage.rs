@@ -94,12 +94,10 @@ async fn a_server_that_our_ca_did_not_sign_for_is_not_used() {
 }
 
 #[tokio::test]
-async fn what_the_user_may_not_do_is_told_from_an_outage() {
+async fn an_answer_that_refuses_is_told_from_an_outage() {
     let shared = Shared::start().await;
-    let elsewhere = |config: &mut RedisCache| config.prefix = "dsn:".to_owned();
-    let cache = shared.replica_with(sealer(&[("a", 1)]), elsewhere).await;
+    let cache = shared.replica().await;
     let mut connection = shared.raw().await;
-    // A value of the wrong kind stands in for every answer that is about the command, not the connection.
     raw::<()>(&mut connection, &["SET", &format!("dsn:entry:{}", key("a")), "text"]).await;
     assert!(matches!(cache.get(&key("a")).await, Err(CacheError::Refused { .. })));
     assert!(cache.is_up());
