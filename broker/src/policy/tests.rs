@@ -143,7 +143,7 @@ fn a_permit_says_who_may_use_what() {
     let policy = policy("bindings: [ { workloads: { issuer: corp }, roles: [writer], max_leases: 3 } ]");
     let web = workload("corp", "web", json!({}));
     let permit = policy.authorize(&web, &name("writer")).unwrap();
-    assert_eq!(permit.workload(), &web);
+    assert_eq!(permit.workload(), &*web);
     assert_eq!(permit.instance(), Some("pod-1"));
     assert_eq!(permit.name(), &name("writer"));
     assert_eq!(permit.role().ttl, crate::config::Span::secs(120));
