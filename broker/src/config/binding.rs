@@ -142,7 +142,8 @@ impl WorkloadPattern {
         }
     }
 
-    fn is_any_within_issuer(&self) -> bool {
+    /// Whether it leaves open who of the issuer is meant.
+    pub(super) fn is_any_within_issuer(&self) -> bool {
         self.subject.iter().chain(self.claims.values()).all(Glob::is_any)
     }
 }

@@ -106,6 +106,8 @@ fn message(error: &serde_saphyr::Error) -> String {
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
             format!("{expected} belongs here, not {unexpected}")
         }
+        Error::Eof { .. } => "the file is empty, or ends too soon".to_owned(),
+        Error::MultipleDocuments { .. } => "a second document begins here: the file must hold one".to_owned(),
         Error::InvalidBooleanStrict { .. } => "`true` or `false` belongs here".to_owned(),
         Error::InvalidScalar { ty, .. } => format!("a value of type {ty} belongs here"),
         Error::Message { msg, .. } => msg.clone(),

@@ -100,6 +100,11 @@ fn the_example_is_good() {
         !paths.contains(r#"("secrets/"#) && !paths.contains(r#""tls/"#),
         "a path was not resolved: {paths}"
     );
+    let files = config.files();
+    assert!(
+        files.contains(&folder.path().join("tls/ca.pem")) && files.iter().all(|file| file.exists()),
+        "{files:?}"
+    );
     let warnings: Vec<_> =
         config.warnings().iter().map(|warning| (&*warning.key, &*warning.message)).collect();
     let because =
@@ -167,6 +172,8 @@ fn doubts_are_not_mistakes() {
     for (from, to) in [
         ("  owner_url: { file: secrets/ledger-owner-url }", " "),
         ("roles: [orders-reader, orders-writer]", "roles: [orders-reader]"),
+        ("{ issuer: scripts, claims: { team: finance } }", "{ issuer: scripts, claims: { team: '*' } }"),
+        ("{ issuer: cluster, subject: \"system:serviceaccount:platform:oncall\" }", "{ issuer: cluster }"),
         (
             "databases:\n",
             "databases:\n  spare: { engine: postgres, dbname: a, admin: { username: a, password: { env: PATH } }, endpoints: { primary: { host: a } } }\n",
@@ -187,6 +194,8 @@ fn doubts_are_not_mistakes() {
             "databases.spare: no role uses this database",
             "databases.orders.endpoints.legacy.tls.mode: weaker than verify-full, because: its certificate has no name in it until it is replaced in May",
             "roles.orders-writer: no binding names this role: nobody may use it",
+            "bindings[1].workloads: this matches everybody whom the issuer vouches for, and public ones vouch for the whole world",
+            "operators[0].workloads: this matches everybody whom the issuer vouches for, and public ones vouch for the whole world",
         ]
     );
 }

@@ -78,6 +78,13 @@ impl Config {
                 doubts.add(Key::top("roles").at(name), "no binding names this role: nobody may use it");
             }
         }
+        let bindings = self.bindings.iter().map(|binding| &binding.workloads).enumerate();
+        let operators = self.operators.iter().map(|operator| &operator.workloads).enumerate();
+        let patterns = bindings.map(|it| ("bindings", it)).chain(operators.map(|it| ("operators", it)));
+        for (section, (index, _)) in patterns.filter(|(_, (_, pattern))| pattern.is_any_within_issuer()) {
+            let message = "this matches everybody whom the issuer vouches for, and public ones vouch for the whole world";
+            doubts.add(Key::top(section).index(index).at("workloads"), message);
+        }
         doubts
     }
 

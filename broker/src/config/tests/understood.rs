@@ -1,6 +1,6 @@
 //! What is not YAML, or not ours.
 
-use super::check;
+use super::{EXAMPLE, check, folder, mistakes};
 
 #[test]
 fn what_cannot_be_understood_is_named() {
@@ -175,4 +175,21 @@ fn what_cannot_be_understood_is_named() {
             ],
         ),
     ]);
+}
+
+#[test]
+fn a_file_that_is_not_one_configuration_is_refused() {
+    let folder = folder();
+    for (text, said) in [
+        ("", "the file is empty, or ends too soon"),
+        ("# nothing\n", "the file is empty, or ends too soon"),
+        ("- a\n", "expected mapping start"),
+        ("server: *nowhere\n", "alias references unknown anchor"),
+        (&format!("{EXAMPLE}---\n{EXAMPLE}"), "a second document begins here: the file must hold one"),
+        (&EXAMPLE.replace("server:", "server: !tag"), "unsupported tag `!tag`"),
+        ("a: &a [*a]", "recursive references require weak recursion types"),
+        ("server:\n\tlisten: a", "tabs disallowed within this context (block indentation)"),
+    ] {
+        assert_eq!(mistakes(text, folder.path()), [format!(": {said}")], "{text}");
+    }
 }
