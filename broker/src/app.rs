@@ -17,11 +17,11 @@ pub use current::{BuildError, Current};
 pub use watch::watch;
 
 use crate::broker::{Broker, Failures, Reaper, Sweeper};
-use crate::cache::Cache;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::ledger::{self, Entry, Ledger};
 use crate::model::{Action, Event};
+use crate::seal::Sealer;
 use crate::telemetry::Metrics;
 use crate::time::Clock;
 
@@ -42,6 +42,7 @@ pub struct App {
     /// Ends all tasks.
     pub stop: CancellationToken,
     file: PathBuf,
+    sealer: Arc<Sealer>,
     reaper: Mutex<Option<Reaper>>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -57,10 +58,10 @@ impl App {
     ) -> Result<Arc<Self>, BuildError> {
         crate::tls::provider();
         let metrics = Metrics::new();
-        let config = Arc::new(config);
         let settings = ledger_settings(&config)?;
         let ledger = Ledger::start(settings, clock.clone(), metrics.clone());
-        let cache = current::cache(&config, &clock, &entropy).await?;
+        let sealer = Arc::new(current::sealer(&config)?);
+        let cache = current::cache(&config, sealer.clone(), &clock, &entropy).await?;
         let (current, sites) = Current::build(config, None, &clock, &entropy)?;
         let broker = Broker::new(ledger.clone(), cache, sites, clock.clone(), entropy, metrics.clone());
         let stop = CancellationToken::new();
@@ -75,6 +76,7 @@ impl App {
             clock,
             stop,
             file,
+            sealer,
         });
         app.spawn_tasks().await;
         app.record_load(Ok(()));
@@ -99,12 +101,12 @@ impl App {
     }
 
     async fn load_again(&self) -> Result<(), BuildError> {
-        let config = Arc::new(Config::load(&self.file)?);
+        let config = Config::load(&self.file)?;
         let before = self.current.load_full();
         let sites = self.broker.sites.load_full();
         let (current, sites) =
             Current::build(config, Some((&before, &sites)), &self.clock, &self.broker.entropy)?;
-        self.broker.cache.reseal(current::sealer(&current.config)?);
+        self.sealer.replace(current::sealer(&current.config)?);
         self.broker.sites.store(Arc::new(sites));
         self.current.store(Arc::new(current));
         if let Some(reaper) = self.reaper.lock().await.as_mut() {
@@ -148,7 +150,7 @@ fn ledger_settings(config: &Config) -> Result<ledger::Settings, BuildError> {
     let url = config.ledger.url.read()?;
     Ok(ledger::Settings {
         options: ledger::connect_options(&url, config.ledger.ca.as_deref())?,
-        key: config.audit.key()?,
+        key: config.audit.chain_key()?,
         connections: config.ledger.connections,
         queue: config.ledger.queue,
         timeout: config.ledger.timeout.0,

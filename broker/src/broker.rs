@@ -27,7 +27,7 @@ pub use issue::{Ask, IssueError, Issued, MIN_TTL};
 pub use mint::MintError;
 pub use reaper::Reaper;
 pub use renew::RenewError;
-pub use revoke::{RevokeError, Revocation};
+pub use revoke::{Revocation, RevokeError};
 pub use sweeper::{Orphans, Sweeper};
 
 use crate::cache::Cache;

@@ -39,7 +39,7 @@ pub use ledger::Ledger;
 pub use mistake::{ConfigError, Mistake};
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
-pub use secret_ref::{SecretError, SecretRef};
+pub use secret_ref::{KeyError, SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
 pub use units::{Size, Span, UnitError};
 

@@ -16,8 +16,21 @@ use futures_util::future::BoxFuture;
 
 pub use site::Site;
 
-use crate::config::DynamicUser;
+use crate::config::{Database, DynamicUser};
+use crate::entropy::Entropy;
 use crate::model::{Credential, CredentialKind, EngineKind, Handle};
+use crate::secret::Secret;
+
+/// Builds the engine of a database: the registry. Connects to nothing yet.
+pub fn build(
+    database: &Database,
+    admin_password: Secret,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Engine, BuildError> {
+    match database.engine {
+        EngineKind::Postgres => postgres::engine(database, admin_password, entropy),
+    }
+}
 
 /// What a database can do for us.
 pub struct Engine {

@@ -21,7 +21,15 @@ use crate::model::{RoleName, Workload};
 #[derive(Debug)]
 pub struct Policy {
     config: Arc<Config>,
-    roles: BTreeMap<RoleName, (Arc<Role>, Arc<Database>)>,
+    roles: BTreeMap<RoleName, Known>,
+}
+
+/// A role with its database.
+#[derive(Clone, Debug)]
+struct Known {
+    role: Arc<Role>,
+    database: Arc<Database>,
+    definition: Arc<str>,
 }
 
 /// Why something is not allowed. Outside all of these look the same.
@@ -43,29 +51,33 @@ impl Policy {
     pub fn new(config: Arc<Config>) -> Self {
         let with_database = |(name, role): (&RoleName, &Role)| {
             let database = config.databases.get(&role.database)?;
-            Some((name.clone(), (Arc::new(role.clone()), Arc::new(database.clone()))))
+            let definition = format!("{role:?}").into();
+            let known =
+                Known { role: Arc::new(role.clone()), database: Arc::new(database.clone()), definition };
+            Some((name.clone(), known))
         };
         let roles = config.roles.iter().filter_map(with_database).collect();
         Self { config, roles }
     }
 
     /// Lets the workload use the role, if a binding says so. Of several that do, the most generous counts.
-    pub fn authorize(&self, workload: &Workload, role: &RoleName) -> Result<Permit, Refusal> {
+    pub fn authorize(&self, workload: &Arc<Workload>, role: &RoleName) -> Result<Permit, Refusal> {
         // All bindings are matched before the role is looked for, so that the time it takes says nothing about it.
         let bindings: Vec<_> = self.bindings(workload).collect();
         let naming = bindings.iter().filter(|binding| binding.roles.contains(role));
         let limits: Vec<_> = naming.map(|binding| binding.max_leases).collect();
-        let Some((found, database)) = self.roles.get(role) else {
+        let Some(Known { role: found, database, definition }) = self.roles.get(role) else {
             return Err(Refusal::UnknownRole(role.clone()));
         };
         if limits.is_empty() {
             return Err(Refusal::NotBound(role.clone()));
         }
         Ok(Permit {
-            workload: workload.clone(),
+            workload: Arc::clone(workload),
             name: role.clone(),
             role: Arc::clone(found),
             database: Arc::clone(database),
+            definition: Arc::clone(definition),
             max_leases: limits.into_iter().try_fold(0, |most, limit| limit.map(|limit| limit.max(most))),
         })
     }

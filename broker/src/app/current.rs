@@ -1,23 +1,23 @@
 //! What is built from a configuration, and replaced as a whole when a new one is loaded.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
 use crate::broker::Sites;
 use crate::cache::{Cache, CacheError};
-use crate::config::{Ca, Config, ConfigError, Database, Endpoint, SecretError};
-use crate::engine::{self, EngineError, Site};
+use crate::config::{Ca, Config, ConfigError, Database, Endpoint, KeyError, SecretError, SecretRef};
+use crate::engine::{self, Site};
 use crate::entropy::Entropy;
 use crate::identity::{Identity, IdentityError};
 use crate::ledger::LedgerError;
 use crate::model::{DatabaseName, EndpointName};
 use crate::policy::Policy;
 use crate::seal::{SealError, Sealer};
-use crate::tls::TlsError;
 use crate::time::Clock;
+use crate::tls::TlsError;
 
 /// The configuration in force, and what is built from it.
 pub struct Current {
@@ -29,6 +29,8 @@ pub struct Current {
     pub identity: Arc<Identity>,
     /// SHA-256 of the configuration and of the files it names, in hexadecimal.
     pub digest: String,
+    /// The files that the configuration names.
+    pub files: Vec<PathBuf>,
     /// The private CAs, PEM, by database and endpoint.
     cas: BTreeMap<(DatabaseName, EndpointName), String>,
     /// What engines and identity were built from, so that what did not change is kept.
@@ -44,6 +46,9 @@ pub enum BuildError {
     /// A secret that it names.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A key that it names.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A CA that it names.
     #[error("the CA of database {database} cannot be read from {path}")]
     Ca {
@@ -76,7 +81,7 @@ pub enum BuildError {
         /// The database.
         database: DatabaseName,
         /// Why.
-        source: EngineError,
+        source: engine::BuildError,
     },
 }
 
@@ -84,17 +89,19 @@ impl Current {
     /// Builds all that depends on `config`. What `before` has and did not change is kept: connections to databases,
     /// keys of issuers.
     pub fn build(
-        config: Arc<Config>,
+        mut config: Config,
         before: Option<(&Self, &Sites)>,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> Result<(Self, Sites), BuildError> {
+        let files = config.files();
+        let config = Arc::new(config);
         let mut parts = BTreeMap::new();
         let mut sites = Sites::new();
         let mut cas = BTreeMap::new();
         for (name, database) in &config.databases {
             read_cas(name, database, &mut cas)?;
-            let part = fingerprint(&[&format!("{database:?}"), &contents(&files(database))]);
+            let part = fingerprint(&[&format!("{database:?}"), &contents(&files_of(database))]);
             let kept = before.and_then(|(current, sites)| {
                 (current.parts.get(name.as_str()) == Some(&part)).then(|| sites.get(name).cloned()).flatten()
             });
@@ -114,7 +121,7 @@ impl Current {
         parts.insert(ISSUERS.to_owned(), issuers);
         let digest = fingerprint(&[&format!("{config:?}")]);
         let policy = Policy::new(config.clone());
-        Ok((Self { config, policy, identity, digest, cas, parts }, sites))
+        Ok((Self { config, policy, identity, digest, files, cas, parts }, sites))
     }
 
     /// The private CA, PEM, that the certificate of an endpoint must be signed by; `None` for the system's roots.
@@ -127,15 +134,16 @@ impl Current {
 const ISSUERS: &str = "/issuers";
 
 /// The keys that seal the cache.
-pub(super) fn sealer(config: &Config) -> Result<Arc<Sealer>, BuildError> {
+pub(super) fn sealer(config: &Config) -> Result<Sealer, BuildError> {
     let keys: Result<Vec<_>, SecretError> =
         config.seal.keys.iter().map(|key| Ok((key.id.clone(), key.key.read()?))).collect();
-    Ok(Arc::new(Sealer::new(keys?)?))
+    Ok(Sealer::new(keys?)?)
 }
 
 /// The cache.
 pub(super) async fn cache(
     config: &Config,
+    sealer: Arc<Sealer>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<Cache>, BuildError> {
@@ -143,7 +151,7 @@ pub(super) async fn cache(
         crate::config::Cache::Redis(redis) => Some(redis.url.read()?),
         crate::config::Cache::Local(_) => None,
     };
-    let cache = Cache::connect(&config.cache, url, sealer(config)?, clock.clone(), entropy.clone()).await?;
+    let cache = Cache::connect(&config.cache, url, sealer, clock.clone(), entropy.clone()).await?;
     Ok(Arc::new(cache))
 }
 
@@ -182,13 +190,17 @@ fn ca_of<'a>(database: &'a Database, endpoint: &'a Endpoint) -> &'a Ca {
 }
 
 /// The files that a database's part of the configuration names.
-fn files(database: &Database) -> Vec<&Path> {
+fn files_of(database: &Database) -> Vec<&Path> {
     let cas = database.endpoints.values().map(|endpoint| ca_of(database, endpoint));
     let cas = cas.filter_map(|ca| match ca {
         Ca::File(path) => Some(path.as_path()),
         Ca::System => None,
     });
-    cas.chain(database.admin.password.file()).collect()
+    let secret = match &database.admin.password {
+        SecretRef::File(path) => Some(path.as_path()),
+        SecretRef::Env(_) => None,
+    };
+    cas.chain(secret).collect()
 }
 
 fn contents(files: &[&Path]) -> String {

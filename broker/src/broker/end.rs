@@ -32,9 +32,12 @@ impl Broker {
             false => lease.clone().end(now, Reason::Expired),
         };
         let Ok(to) = ended else { return Ok(claimed.lease) };
-        let event = Event::new(now, action(&to.state)).about(&to).with("username", to.handle.username.as_str());
+        let event =
+            Event::new(now, action(&to.state)).about(&to).with("username", to.handle.username.as_str());
         let event = match &to.state {
-            State::Draining { reason, .. } | State::Revoked { reason, .. } => event.with("reason", reason.as_str()),
+            State::Draining { reason, .. } | State::Revoked { reason, .. } => {
+                event.with("reason", reason.as_str())
+            }
             State::Pending { .. } | State::Active(_) | State::Failed { .. } => event,
         };
         let change = Change::Move { to: Box::new(to.clone()), fence: Fence::Claim(claimed.token) };
@@ -68,7 +71,8 @@ impl Broker {
             "a credential could not be ended; it is tried again"
         );
         self.metrics.end_failed(&lease.database);
-        let change = Change::Defer { lease: lease.id, claim: claimed.token, due_at, error: error.to_string() };
+        let change =
+            Change::Defer { lease: lease.id, claim: claimed.token, due_at, error: error.to_string() };
         let _ = self.ledger.write(Entry::change(change, [])).await?;
         Ok(())
     }

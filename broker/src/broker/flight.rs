@@ -32,7 +32,7 @@ impl Flights {
             gates.retain(|_, gate| gate.strong_count() > 0);
         }
         let gate = Arc::new(AsyncMutex::new(()));
-        gates.insert(key.clone(), Arc::downgrade(&gate));
+        gates.insert(*key, Arc::downgrade(&gate));
         gate
     }
 }

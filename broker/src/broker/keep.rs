@@ -30,11 +30,10 @@ impl Keep {
     }
 
     pub(super) async fn get(&self, key: &CacheKey) -> Option<Arc<Entry>> {
-        let found = match self.shared.get(key).await {
+        match self.shared.get(key).await {
             Ok(found) => found,
             Err(_) => self.own.get(key).await.ok().flatten(),
-        };
-        found
+        }
     }
 
     pub(super) async fn put(&self, key: &CacheKey, entry: &Arc<Entry>) {

@@ -63,12 +63,12 @@ impl Mint {
         shared: bool,
     ) -> Self {
         Self {
-            role_name: permit.name().clone(),
-            role: permit.role().clone(),
-            database: permit.database_name().clone(),
+            role_name: permit.role_name().clone(),
+            role: (**permit.role()).clone(),
+            database: permit.role().database.clone(),
             principal: permit.workload().principal.clone(),
             max_leases: permit.max_leases(),
-            key: key.clone(),
+            key: *key,
             ttl,
             shared,
             request: ask.request.clone(),
@@ -90,7 +90,9 @@ impl Broker {
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let site = self.site(&mint.database).map_err(engine)?;
         let CredentialSpec::DynamicUser(spec) = &mint.role.credential else {
-            return Err(engine(EngineError::Refused { detail: "it cannot make this kind of credential".into() }));
+            return Err(engine(EngineError::Refused {
+                detail: "it cannot make this kind of credential".into(),
+            }));
         };
         let users = site.dynamic_users().map_err(engine)?;
         let now = self.clock.now();
@@ -165,13 +167,7 @@ impl Broker {
     }
 }
 
-fn pending(
-    mint: &Mint,
-    site: &Site,
-    id: LeaseId,
-    handle: crate::model::Handle,
-    now: Timestamp,
-) -> Lease {
+fn pending(mint: &Mint, site: &Site, id: LeaseId, handle: crate::model::Handle, now: Timestamp) -> Lease {
     Lease {
         id,
         role: mint.role_name.clone(),

@@ -81,7 +81,9 @@ impl Broker {
         let change = Change::Move { to: Box::new(to.clone()), fence: Fence::Claim(claim.token) };
         match self.ledger.write(Entry::change(change, [event])).await? {
             Ok(()) => {
-                self.recache(&CacheKey::from_text(&claim.cache_key), &to).await;
+                if let Ok(key) = claim.cache_key.parse() {
+                    self.recache(&key, &to).await;
+                }
                 Ok(to)
             }
             Err(_) => Err(RenewError::NotRenewable { state: "ending" }),

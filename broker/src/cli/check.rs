@@ -7,12 +7,12 @@ use crate::app::Current;
 use crate::cli::File;
 use crate::config::{Config, CredentialSpec};
 use crate::engine::Site;
-use crate::ledger::{As, Offline};
 use crate::entropy::{Entropy, SystemEntropy};
+use crate::ledger::{As, Offline};
 use crate::time::{Clock, SystemClock};
 
 pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
-    let config = Arc::new(file.load()?);
+    let config = file.load()?;
     for warning in config.warnings() {
         println!("warning: {warning}");
     }
@@ -29,11 +29,12 @@ pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let (_, sites) = Current::build(config.clone(), None, &clock, &entropy)?;
+    let (current, sites) = Current::build(config, None, &clock, &entropy)?;
+    let config = &current.config;
     let mut report = Report::default();
-    check_ledger(&config, &mut report).await;
+    check_ledger(config, &mut report).await;
     for site in sites.values() {
-        check_site(&config, site, &mut report).await;
+        check_site(config, site, &mut report).await;
     }
     println!("{} mistakes, {} warnings", report.mistakes, report.warnings);
     Ok(if report.mistakes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{SecretRef, Span};
+use crate::config::{KeyError, SecretRef, Span};
 
 /// The tamper-evident record of everything that was delivered, refused and revoked.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,6 +24,11 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// The key of the chain.
+    pub fn chain_key(&self) -> Result<[u8; 32], KeyError> {
+        self.key.read_key()
+    }
+
     pub(super) fn check(&self, key: &Key, mistakes: &mut Mistakes) {
         check::key_of_32_bytes(&self.key, &key.at("key"), mistakes);
         if let Some(retention) = self.retention {

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -20,13 +19,9 @@ pub(super) fn secret(reference: &SecretRef, key: &Key, mistakes: &mut Mistakes) 
 
 /// The secret must be 32 bytes in base64.
 pub(super) fn key_of_32_bytes(reference: &SecretRef, key: &Key, mistakes: &mut Mistakes) {
-    let Some(secret) = secret(reference, key, mistakes) else { return };
-    let wrong = match BASE64_STANDARD.decode(secret.expose().trim()) {
-        Ok(bytes) if bytes.len() == 32 => return,
-        Ok(bytes) => format!("the key is {} bytes long, not 32", bytes.len()),
-        Err(_) => "the key is not base64".to_owned(),
-    };
-    mistakes.add(key.clone(), format!("{wrong}; make one with `openssl rand -base64 32`"));
+    if let Err(error) = reference.read_key() {
+        mistakes.add_error(key.clone(), &error);
+    }
 }
 
 /// The file must hold certificates (PEM), each fit to be trusted.

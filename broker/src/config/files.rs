@@ -7,12 +7,17 @@ use crate::config::{Ca, Cache, Config, Issuer, JwksSource, SecretRef};
 impl Config {
     /// Makes relative paths start from `folder`.
     pub(super) fn resolve_files(&mut self, folder: &Path) {
-        for file in self.files() {
+        for file in self.places() {
             *file = folder.join(&file);
         }
     }
 
-    fn files(&mut self) -> Vec<&mut PathBuf> {
+    /// Every file that the configuration names: secrets, certificates, keys.
+    pub fn files(&mut self) -> Vec<PathBuf> {
+        self.places().into_iter().map(|place| place.clone()).collect()
+    }
+
+    fn places(&mut self) -> Vec<&mut PathBuf> {
         let mut files = Vec::new();
         if let Some(tls) = &mut self.server.tls {
             files.extend([&mut tls.cert, &mut tls.key]);

@@ -5,8 +5,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
@@ -63,7 +65,32 @@ pub enum SecretError {
     },
 }
 
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// It is not base64.
+    #[error("the key is not base64; make one with `openssl rand -base64 32`")]
+    NotBase64,
+    /// It has another length.
+    #[error("the key is {length} bytes long, not 32; make one with `openssl rand -base64 32`")]
+    Length {
+        /// Its length in bytes.
+        length: usize,
+    },
+}
+
 impl SecretRef {
+    /// Reads a key: 32 bytes in base64.
+    pub fn read_key(&self) -> Result<[u8; 32], KeyError> {
+        let bytes = Zeroizing::new(
+            BASE64_STANDARD.decode(self.read()?.expose().trim()).map_err(|_| KeyError::NotBase64)?,
+        );
+        bytes.as_slice().try_into().map_err(|_| KeyError::Length { length: bytes.len() })
+    }
+
     /// Reads the secret: once, now. Nothing is kept.
     ///
     /// A file is refused when its group can write it or others can do anything with it; symbolic links are

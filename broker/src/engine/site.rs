@@ -1,10 +1,9 @@
-//! A configured database with its engine, kept apart from the others: its own limit of concurrency, its
-//! own circuit breaker, its own deadline. A dead one costs its callers one error and nobody else anything.
+//! A configured database with its engine, kept apart from the others: its own circuit breaker, its own
+//! deadline; the limit of concurrency is the engine's. A dead one costs its callers one error and nobody else
+//! anything.
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
 
 use crate::config;
 use crate::engine::{DynamicUsers, Engine, EngineError, breaker::Breaker};
@@ -19,7 +18,6 @@ pub struct Site {
     pub config: config::Database,
     /// What it can do.
     pub engine: Engine,
-    places: Semaphore,
     breaker: Breaker,
     clock: Arc<dyn Clock>,
 }
@@ -27,8 +25,7 @@ pub struct Site {
 impl Site {
     /// Puts limits around an engine.
     pub fn new(name: DatabaseName, config: config::Database, engine: Engine, clock: Arc<dyn Clock>) -> Self {
-        let places = Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1));
-        Self { name, config, engine, places, breaker: Breaker::default(), clock }
+        Self { name, config, engine, breaker: Breaker::default(), clock }
     }
 
     /// Makes one call, within the limits.
@@ -40,11 +37,7 @@ impl Site {
             detail: format!("it did not answer lately; the next try is at {}", until.to_rfc3339()),
         })?;
         let timeout = self.timeout();
-        let limited = async {
-            let _place = self.places.acquire().await;
-            call.await
-        };
-        let result = tokio::time::timeout(timeout, limited).await.unwrap_or_else(|_| {
+        let result = tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
             Err(EngineError::Unavailable { detail: format!("no answer within {timeout:?}") })
         });
         let reachable = !matches!(result, Err(EngineError::Unavailable { .. }));
@@ -54,9 +47,10 @@ impl Site {
 
     /// The capability of making users.
     pub fn dynamic_users(&self) -> Result<&dyn DynamicUsers, EngineError> {
-        self.engine.dynamic_users.as_deref().ok_or_else(|| EngineError::Refused {
-            detail: "its engine makes no users".to_owned(),
-        })
+        self.engine
+            .dynamic_users
+            .as_deref()
+            .ok_or_else(|| EngineError::Refused { detail: "its engine makes no users".to_owned() })
     }
 
     /// How long one call may take.

@@ -19,6 +19,7 @@ impl Serialize for Exposed {
 /// without weights).
 pub(super) fn wants(headers: &HeaderMap, media_type: &str) -> bool {
     let named = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut types = named.flat_map(|value| value.split(',')).map(|part| part.split(';').next().unwrap_or("").trim());
+    let mut types =
+        named.flat_map(|value| value.split(',')).map(|part| part.split(';').next().unwrap_or("").trim());
     types.find(|named| *named == media_type || *named == "application/json") == Some(media_type)
 }

@@ -10,11 +10,11 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Right;
+use crate::http::Web;
 use crate::http::answer::wants;
 use crate::http::caller::Caller;
 use crate::http::extract::Query;
 use crate::http::problem::{Problem, Refusals};
-use crate::http::Web;
 use crate::id::{LeaseId, StreamId};
 use crate::ledger::{AuditFilter, AuditRow, Entry, LedgerError};
 use crate::model::{Action, Event, IssuerName, RoleName};
@@ -83,7 +83,7 @@ pub(super) async fn search_audit(
     }
     let filter = filter(query)?;
     let read = Event::new(web.app.clock.now(), Action::AuditRead)
-        .by(permit.principal())
+        .by(&permit.workload().principal)
         .in_request(&caller.request);
     web.app.broker.ledger.write(Entry::events([read])).await?.ok();
     if wants(&headers, "application/x-ndjson") {
@@ -97,7 +97,8 @@ pub(super) async fn search_audit(
 
 fn filter(query: AuditQuery) -> Result<AuditFilter, Problem> {
     let AuditQuery { since, until, issuer, subject, role, lease, action, cursor, limit: _ } = query;
-    let after = cursor.map(|text| position(&text).ok_or_else(|| Problem::invalid("cursor", "not one of ours")));
+    let after =
+        cursor.map(|text| position(&text).ok_or_else(|| Problem::invalid("cursor", "not one of ours")));
     Ok(AuditFilter {
         since,
         until,
@@ -119,8 +120,11 @@ fn export(web: std::sync::Arc<crate::http::Shared>, filter: AuditFilter) -> Resp
             let events = web.app.broker.ledger.events(&filter, EXPORT_PAGE).await?.events;
             let Some(last) = events.last() else { return Ok(None) };
             filter.after = Some((last.at, StreamId(last.stream), last.seq));
-            let lines: String =
-                events.iter().filter_map(|event| serde_json::to_string(event).ok()).map(|line| line + "\n").collect();
+            let lines: String = events
+                .iter()
+                .filter_map(|event| serde_json::to_string(event).ok())
+                .map(|line| line + "\n")
+                .collect();
             Ok(Some((Bytes::from(lines), Some(filter))))
         }
     });

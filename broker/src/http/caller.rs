@@ -12,7 +12,7 @@ use crate::http::Shared;
 use crate::http::guard::{self, RequestId};
 use crate::http::problem::{Kind, Problem};
 use crate::model::{Action, Event, RoleName, Workload};
-use crate::policy::{OperatorPermit, Permit, Refusal};
+use crate::policy::{OperatorPermit, Permit};
 use crate::secret::Secret;
 
 /// An authenticated caller, and the configuration that its request is judged by from here on.
@@ -38,8 +38,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         };
         let proof = bearer(parts).map_err(|reason| failed(reason.to_owned(), Kind::Unauthenticated))?;
         let workload = current.identity.authenticate(&proof).await.map_err(|error| {
-            let kind =
-                if error.is_our_fault() { Kind::IssuerUnavailable } else { Kind::Unauthenticated };
+            let kind = if error.is_our_fault() { Kind::IssuerUnavailable } else { Kind::Unauthenticated };
             failed(error.to_string(), kind)
         })?;
         if let Some(guard::Caller(caller)) = parts.extensions.get() {
@@ -55,17 +54,16 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 impl Caller {
     /// The permit for a role. The refusal is the same for a role that does not exist and one that is not bound.
     pub(super) fn permit(&self, role: &str) -> Result<Permit, Problem> {
-        let known = role.parse::<RoleName>();
-        let result = match &known {
-            Ok(name) => self.current.policy.authorize(&self.workload, name),
-            Err(_) => Err(Refusal::UnknownRole),
-        };
-        result.map_err(|refusal| self.refused(refusal, known.ok()))
+        let name = role.parse::<RoleName>().map_err(|error| self.refused(&error, None))?;
+        self.current
+            .policy
+            .authorize(&self.workload, &name)
+            .map_err(|refusal| self.refused(&refusal, Some(name)))
     }
 
     /// The permit for an operator's work.
     pub(super) fn operate(&self, right: Right) -> Result<OperatorPermit, Problem> {
-        self.current.policy.operate(&self.workload, right).map_err(|refusal| self.refused(refusal, None))
+        self.current.policy.operate(&self.workload, right).map_err(|refusal| self.refused(&refusal, None))
     }
 
     /// Whether the caller has this right.
@@ -73,7 +71,7 @@ impl Caller {
         self.current.policy.rights(&self.workload).contains(&right)
     }
 
-    fn refused(&self, refusal: Refusal, role: Option<RoleName>) -> Problem {
+    fn refused(&self, refusal: &dyn std::error::Error, role: Option<RoleName>) -> Problem {
         let app = &self.shared.app;
         let mut event = Event::new(app.clock.now(), Action::AuthorizationRefused)
             .by(&self.workload.principal)

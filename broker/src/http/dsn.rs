@@ -107,7 +107,9 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let permit = caller.permit(role)?;
     let format = match &wanted.format {
-        Some(name) => name.parse::<Format>().map_err(|error| Problem::invalid("format", error.to_string()))?,
+        Some(name) => {
+            name.parse::<Format>().map_err(|error| Problem::invalid("format", error.to_string()))?
+        }
         None => Format::Uri,
     };
     let place = Place::find(&caller.current, &permit, wanted.endpoint.as_deref(), wanted.ca_file.as_deref())?;
@@ -126,6 +128,8 @@ fn instance(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let plain = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     match plain {
         true => Ok(Some(text.to_owned())),
-        false => Err(Problem::invalid("Dsn-Instance", "use 1 to 128 printable ASCII characters without blanks")),
+        false => {
+            Err(Problem::invalid("Dsn-Instance", "use 1 to 128 printable ASCII characters without blanks"))
+        }
     }
 }

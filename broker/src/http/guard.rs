@@ -32,7 +32,6 @@ pub(super) struct Guard {
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
-
 impl Guard {
     pub(super) fn new(app: &Arc<App>, limits: &Limits) -> Self {
         Self {
@@ -111,11 +110,29 @@ fn log(
     let duration_ms = took.as_secs_f64() * 1000.0;
     if status >= 500 {
         tracing::error!(
-            request.id = id, method, route, status, duration_ms, issuer, subject, problem = kind, reason, "request"
+            request.id = id,
+            method,
+            route,
+            status,
+            duration_ms,
+            issuer,
+            subject,
+            problem = kind,
+            reason,
+            "request"
         );
     } else {
         tracing::info!(
-            request.id = id, method, route, status, duration_ms, issuer, subject, problem = kind, reason, "request"
+            request.id = id,
+            method,
+            route,
+            status,
+            duration_ms,
+            issuer,
+            subject,
+            problem = kind,
+            reason,
+            "request"
         );
     }
 }

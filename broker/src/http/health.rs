@@ -29,7 +29,10 @@ async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer, or has no schema: see the log\n".to_owned())
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the ledger does not answer, or has no schema: see the log\n".to_owned(),
+            )
         }
     }
 }

@@ -8,9 +8,9 @@ pub(super) mod show;
 use serde::Serialize;
 
 use crate::config::Right;
+use crate::http::Shared;
 use crate::http::caller::Caller;
 use crate::http::problem::{Kind, Problem};
-use crate::http::Shared;
 use crate::id::LeaseId;
 use crate::model::{DatabaseName, EngineKind, IssuerName, Lease, LeaseState, Reason, RoleName, Share, State};
 use crate::time::Timestamp;

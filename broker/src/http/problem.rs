@@ -90,7 +90,9 @@ impl Kind {
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "The broker has a defect"),
             Self::EngineRefused => (StatusCode::BAD_GATEWAY, "The database refused"),
             Self::EngineUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer"),
-            Self::LedgerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The broker cannot record what it does"),
+            Self::LedgerUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "The broker cannot record what it does")
+            }
             Self::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The issuer's keys cannot be had"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "The broker is overloaded"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "It took too long"),

@@ -93,11 +93,7 @@ async fn bound(
 /// Slow and greedy clients do not hold us.
 fn limit(builder: &mut Builder<TokioExecutor>, limits: &Limits) {
     let head = limits.head.0.max(8 * 1024);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout.0)
-        .max_buf_size(head);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout.0).max_buf_size(head);
     builder
         .http2()
         .timer(TokioTimer::new())

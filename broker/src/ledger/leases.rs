@@ -142,10 +142,11 @@ impl Ledger {
 
     /// Makes a lease that has not ended due now.
     pub async fn condemn(&self, id: LeaseId, now: Timestamp) -> Result<(), LedgerError> {
-        let query = sqlx::query("update leases set due_at = $2 where id = $1 and due_at > $2 and claim is null")
-            .bind(id.0)
-            .bind(now)
-            .execute(&self.pool);
+        let query =
+            sqlx::query("update leases set due_at = $2 where id = $1 and due_at > $2 and claim is null")
+                .bind(id.0)
+                .bind(now)
+                .execute(&self.pool);
         self.bounded("condemning a lease", query).await.map(drop)
     }
 

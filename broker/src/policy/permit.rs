@@ -8,10 +8,11 @@ use crate::model::{RoleName, Workload};
 /// A workload may use a role.
 #[derive(Debug)]
 pub struct Permit {
-    pub(super) workload: Workload,
+    pub(super) workload: Arc<Workload>,
     pub(super) name: RoleName,
     pub(super) role: Arc<Role>,
     pub(super) database: Arc<Database>,
+    pub(super) definition: Arc<str>,
     pub(super) max_leases: Option<u32>,
 }
 
@@ -39,6 +40,11 @@ impl Permit {
     /// The role's database, as it was when this was allowed.
     pub fn database(&self) -> &Arc<Database> {
         &self.database
+    }
+
+    /// All of the role that a credential depends on, as text: another definition is another credential.
+    pub fn definition(&self) -> &str {
+        &self.definition
     }
 
     /// How many live leases the workload may have for the role; `None` for any number.

@@ -110,7 +110,11 @@ impl Metrics {
         r.register("mints", "Credentials made, and failures to make one", self.mints.clone());
         r.register_with_unit("mint", "Time to make a credential", Unit::Seconds, self.mint_time.clone());
         r.register("leases", "Leases that have not ended, by state", self.leases.clone());
-        r.register("leases_ended", "Steps towards the end of leases, by the state reached", self.leases_ended.clone());
+        r.register(
+            "leases_ended",
+            "Steps towards the end of leases, by the state reached",
+            self.leases_ended.clone(),
+        );
         r.register("end_failures", "Tries to end a credential that failed", self.end_failures.clone());
         r.register_with_unit(
             "reaper_lag",
@@ -130,7 +134,11 @@ impl Metrics {
             self.ledger_commit.clone(),
         );
         r.register("ledger_failures", "Transactions of the ledger that failed", self.ledger_failures.clone());
-        r.register("authentication_failures", "Proofs of identity refused", self.authentication_failures.clone());
+        r.register(
+            "authentication_failures",
+            "Proofs of identity refused",
+            self.authentication_failures.clone(),
+        );
         r.register("config_loads", "Configurations loaded and refused", self.config_loads.clone());
     }
 

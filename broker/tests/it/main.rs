@@ -9,3 +9,5 @@
 )]
 
 mod engine_postgres;
+mod stand;
+mod story;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::DynamicUser;
 use crate::engine::NewUser;
-use crate::engine::postgres::failure::Failure;
+use crate::engine::postgres::failure::{Failure, NOT_OURS};
 use crate::engine::postgres::{quote, settings};
 
 /// Creates the user, or brings one of that name to the same state.
@@ -45,7 +45,7 @@ BEGIN
   IF NOT FOUND THEN
     EXECUTE {create} || expiry;
   ELSIF present.powerful THEN
-    RAISE EXCEPTION 'there is a role of that name that was not made for a lease' USING ERRCODE = 'DSB02';
+    RAISE EXCEPTION 'there is a role of that name that was not made for a lease' USING ERRCODE = '{NOT_OURS}';
   ELSE
     EXECUTE {alter} || expiry;
     ALTER ROLE {role} RESET ALL;

@@ -99,6 +99,7 @@ fn kind(code: &str, message: &str) -> Kind {
         "40001" | "40P01" | LOCK_NOT_AVAILABLE => Kind::Busy,
         // Two at once made the same role, or the same membership.
         "23505" | "42710" => Kind::Busy,
+        SESSION_BEGAN => Kind::Busy,
         // "tuple concurrently updated", "tuple concurrently deleted"
         "XX000" if message.starts_with("tuple concurrently") => Kind::Busy,
         // admin_shutdown, crash_shutdown, cannot_connect_now, idle sessions ended
@@ -139,6 +140,12 @@ pub(super) const UNDEFINED_OBJECT: &str = "42704";
 
 /// Ours, raised while sessions have not ended yet.
 pub(super) const SESSIONS_LEFT: &str = "DSB01";
+
+/// Ours, raised for a role that was not made for a lease.
+pub(super) const NOT_OURS: &str = "DSB02";
+
+/// Ours, raised when a session began while the role was being dropped.
+pub(super) const SESSION_BEGAN: &str = "DSB03";
 
 #[cfg(test)]
 mod tests {

@@ -55,7 +55,7 @@ fn gone<T>(result: Result<T, Failure>) -> Result<(), Failure> {
 fn end(username: &str) -> Result<String, Failure> {
     let (name, role) = (quote::literal(username)?, quote::identifier(username)?);
     let join = join(&role)?;
-    let left = failure::SESSIONS_LEFT;
+    let (left, began) = (failure::SESSIONS_LEFT, failure::SESSION_BEGAN);
     Ok(quote::block(&format!(
         "DECLARE
   target oid := (SELECT oid FROM pg_roles WHERE rolname = {name});
@@ -80,7 +80,7 @@ BEGIN
   DROP ROLE IF EXISTS {role};
   PERFORM pg_stat_clear_snapshot();
   IF EXISTS (SELECT FROM pg_stat_activity WHERE usesysid = target) THEN
-    RAISE EXCEPTION 'a session has just begun' USING ERRCODE = '{left}';
+    RAISE EXCEPTION 'a session has just begun' USING ERRCODE = '{began}';
   END IF;
 END"
     ))?)

@@ -56,7 +56,8 @@ pub(in crate::http) async fn database_ca(
         }
     };
     let pem = caller.current.ca(&name, &endpoint).ok_or_else(|| {
-        unknown().telling("its certificate is signed by an authority of the operating system: no file is needed")
+        unknown()
+            .telling("its certificate is signed by an authority of the operating system: no file is needed")
     })?;
     Ok(([(CONTENT_TYPE, "application/x-pem-file")], pem.to_owned()).into_response())
 }

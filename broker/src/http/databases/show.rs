@@ -86,10 +86,8 @@ async fn roles(caller: &Caller, site: &Site) -> BTreeMap<RoleName, RoleReport> {
     for (name, role) in &caller.current.config.roles {
         if let (true, CredentialSpec::DynamicUser(spec)) = (role.database == site.name, &role.credential) {
             let asked: Result<RoleInfo, EngineError> = site.call(site.engine.inspection.role(spec)).await;
-            let report = asked.map_or_else(
-                |error| RoleReport::Unknown { error: error.to_string() },
-                RoleReport::Known,
-            );
+            let report = asked
+                .map_or_else(|error| RoleReport::Unknown { error: error.to_string() }, RoleReport::Known);
             reports.insert(name.clone(), report);
         }
     }

@@ -18,7 +18,7 @@ use crate::model::{DatabaseName, IssuerName, LeaseState, RoleName};
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct LeaseQuery {
+pub(in crate::http) struct LeaseQuery {
     /// Operators: of workloads of this issuer.
     issuer: Option<IssuerName>,
     /// Operators: of this subject.
@@ -37,7 +37,7 @@ pub(super) struct LeaseQuery {
 
 /// A page of leases, the newest first.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct LeasePage {
+pub(in crate::http) struct LeasePage {
     /// The leases.
     leases: Vec<LeaseBody>,
     /// The cursor of the next page; absent on the last one.
@@ -49,7 +49,7 @@ pub(super) struct LeasePage {
     get, path = "/v1/leases", tag = "leases", params(LeaseQuery),
     responses((status = 200, body = LeasePage), Refusals)
 )]
-pub(super) async fn list_leases(
+pub(in crate::http) async fn list_leases(
     State(web): Web,
     caller: Caller,
     Query(query): Query<LeaseQuery>,

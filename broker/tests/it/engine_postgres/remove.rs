@@ -246,3 +246,34 @@ async fn removals_that_wait_do_not_keep_new_users_from_being_made() {
         assert!(server.exists("wait_2").await && !server.exists("wait_1").await);
     }
 }
+
+#[tokio::test]
+async fn no_session_slips_through_while_the_user_logs_in_again_and_again() {
+    for server in servers().await {
+        let made = server.create("again_and_again", &spec(&["app_ro"])).await;
+        let logins = join_all((0..4).map(|_| async {
+            let mut sessions = Vec::new();
+            while let Ok(session) = server.connect(&made, "app").await {
+                sessions.push(session);
+            }
+            sessions
+        }));
+        let remove = async {
+            // Only when there are some.
+            while server
+                .see("app", "SELECT count(*) > 3 FROM pg_stat_activity WHERE usename LIKE 'again_and%'")
+                .await
+                != "t"
+            {}
+            server.users().remove(&made.handle).await
+        };
+        let (sessions, removed) = tokio::join!(logins, remove);
+        removed.unwrap();
+        for mut session in sessions.into_iter().flatten() {
+            assert!(session.ping().await.is_err());
+        }
+        let left = "SELECT count(*) FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid \
+                    WHERE a.usesysid IS NOT NULL AND r.oid IS NULL";
+        assert_eq!(server.see("app", left).await, "0");
+    }
+}

@@ -1,0 +1,82 @@
+//! What is kept, and how it looks sealed.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::cache::MARGIN;
+use crate::entropy::Entropy;
+use crate::id::LeaseId;
+use crate::model::{Credential, Times};
+use crate::seal::{OpenError, Sealed, Sealer};
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// An issued credential that others may get, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The lease that it belongs to.
+    pub lease: LeaseId,
+    /// User and password.
+    pub credential: Credential,
+    /// The times of the lease.
+    pub times: Times,
+}
+
+/// What became of an entry that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is kept.
+    Kept,
+    /// It ends too soon.
+    TooLate,
+    /// A newer one is there.
+    Superseded,
+    /// Its lease was evicted: the credential is ending, and nobody should get it.
+    Evicted,
+}
+
+impl Entry {
+    /// Whether it can be handed out at `now`.
+    pub(super) fn is_good(&self, now: Timestamp) -> bool {
+        self.good_until() > now
+    }
+
+    /// When it stops being handed out.
+    pub(super) fn good_until(&self) -> Timestamp {
+        self.times.expires_at - MARGIN
+    }
+
+    pub(super) fn is_newer_than(&self, other: Option<Timestamp>) -> bool {
+        other.is_none_or(|other| self.times.issued_at > other)
+    }
+
+    #[expect(clippy::expect_used, reason = "strings and times always serialize")]
+    pub(super) fn seal(&self, sealer: &Sealer, place: &[u8], entropy: &dyn Entropy) -> Sealed {
+        // Large enough for a token as the password: growing would leave copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        let stored = Stored {
+            lease: self.lease,
+            username: self.credential.username.as_str(),
+            password: self.credential.password.expose(),
+            times: self.times,
+        };
+        serde_json::to_writer(&mut *text, &stored).expect("an entry serializes");
+        sealer.seal(&text, place, entropy)
+    }
+
+    pub(super) fn open(sealed: &Sealed, sealer: &Sealer, place: &[u8]) -> Result<Self, OpenError> {
+        let text = sealer.open(sealed, place)?;
+        let stored: Stored<String> = serde_json::from_slice(&text).map_err(|_| OpenError::Malformed)?;
+        let password = Secret::new(stored.password);
+        let credential = Credential { username: stored.username, password };
+        Ok(Self { lease: stored.lease, credential, times: stored.times })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored<Text> {
+    lease: LeaseId,
+    username: Text,
+    password: Text,
+    times: Times,
+}

@@ -1,0 +1,41 @@
+use crate::dsn::{Format, Parameter};
+use crate::model::DatabaseName;
+
+/// Why a target cannot be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The format can only point at a CA file, and the caller did not say where that is.
+    #[error(
+        "the format `{format}` cannot hold the private CA of database `{database}`: save the CA in a file \
+         (/v1/databases/{database}/ca.pem has it) and ask with ca_file=/path/where/you/saved/it"
+    )]
+    NeedsCaFile {
+        /// The format that was asked for.
+        format: Format,
+        /// The database whose CA it is.
+        database: DatabaseName,
+    },
+    /// The path of the CA file is not one.
+    #[error("ca_file {why}: give the absolute path of the CA on the machine that will connect")]
+    CaFile {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Any holder of any public certificate would be accepted, so libpq refuses it and so do we.
+    #[error(
+        "database `{database}` trusts the system's roots but does not verify host names: \
+         configure its own CA (tls.ca.file) or the mode verify-full"
+    )]
+    HostNotVerified {
+        /// The database.
+        database: DatabaseName,
+    },
+    /// A value that no driver would read back as it is.
+    #[error("{parameter} {why}, which no connection string can say: change it in the configuration")]
+    Inexpressible {
+        /// The parameter whose value it is. The value may be a secret and is not kept.
+        parameter: Parameter,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}

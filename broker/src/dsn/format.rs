@@ -1,0 +1,158 @@
+//! The formats: one table.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::dsn::{
+    Parameter, Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, pgpass, uri,
+};
+use crate::secret::Secret;
+
+macro_rules! formats {
+    ($($variant:ident $name:literal $media_type:ident $ca:ident $render:path: $help:literal;)*) => {
+        /// A way to write a target down.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
+        pub enum Format {
+            $(#[doc = $help] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Format {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it is for, in a line.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help,)* }
+            }
+
+            /// The media type of its text.
+            pub fn media_type(self) -> &'static str {
+                match self { $(Self::$variant => $media_type,)* }
+            }
+
+            fn ca(self) -> Ca {
+                match self { $(Self::$variant => Ca::$ca,)* }
+            }
+
+            fn text(self, target: &Target<'_>, parameters: &Parameters<'_>) -> String {
+                match self { $(Self::$variant => $render(target, parameters),)* }
+            }
+        }
+    };
+}
+
+// How a format gets a private CA to the driver: `ByPath`, or it is `Free` to do without a path.
+formats! {
+    Uri     "uri"     TEXT ByPath uri::render:     "libpq's connection URI, for psql and most drivers";
+    Keyword "keyword" TEXT ByPath keyword::render: "libpq's connection string of keywords and values";
+    Env     "env"     TEXT ByPath env::render:     "libpq's PG* variables, as lines for a POSIX shell to source";
+    Dotenv  "dotenv"  TEXT ByPath dotenv::render:  "a line DATABASE_URL=… for a .env file";
+    Pgpass  "pgpass"  TEXT Free   pgpass::render:  "a line for libpq's password file; TLS is not part of it";
+    Json    "json"    JSON Free   json::render:    "the parameters as a JSON object, with the CA in ca_pem";
+}
+
+impl Format {
+    /// Writes `target` in this format.
+    ///
+    /// # Errors
+    ///
+    /// When the format cannot say exactly that; nothing is left out or weakened instead.
+    pub fn render<'a>(self, target: &Target<'a>) -> Result<Rendered<'a>, RenderError> {
+        let parameters = Parameters::of(target)?;
+        if self.ca() == Ca::ByPath && !parameters.has(Parameter::Sslrootcert) {
+            return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
+        }
+        let ca_pem = match target.trust {
+            Trust::System => None,
+            Trust::Private { pem } => Some(pem),
+        };
+        Ok(Rendered { text: Secret::new(self.text(target, &parameters)), ca_pem })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        let found = Self::ALL.iter().copied().find(|format| format.name() == text);
+        found.ok_or_else(|| UnknownFormat { text: text.chars().take(LONGEST_ECHO).collect() })
+    }
+}
+
+/// A text that names no format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFormat {
+    text: String,
+}
+
+impl UnknownFormat {
+    /// The format whose name is nearest, if one is near.
+    pub fn nearest(&self) -> Option<Format> {
+        let text = self.text.to_lowercase();
+        let distance = |format: &Format| strsim::damerau_levenshtein(format.name(), &text);
+        Format::ALL.iter().copied().min_by_key(distance).filter(|format| distance(format) <= NEAR)
+    }
+}
+
+impl fmt::Display for UnknownFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+        write!(f, "{:?} is not a format: use one of {}", self.text, names.join(", "))?;
+        self.nearest().map_or(Ok(()), |format| write!(f, " (did you mean {format}?)"))
+    }
+}
+
+impl std::error::Error for UnknownFormat {}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ca {
+    ByPath,
+    Free,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// How many edits apart a name may be that is still suggested.
+const NEAR: usize = 2;
+
+/// How much of an unknown name is repeated to the caller, in characters.
+const LONGEST_ECHO: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_format_is_found_by_its_name() {
+        for format in Format::ALL {
+            assert_eq!(format.name().parse(), Ok(*format));
+            assert_eq!(serde_json::to_value(format).unwrap(), format.name());
+        }
+    }
+
+    #[test]
+    fn an_unknown_format_is_named_with_all_that_exist_and_the_nearest() {
+        let message = |text: &str| text.parse::<Format>().unwrap_err().to_string();
+        assert_eq!(
+            message("url"),
+            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, json (did you mean uri?)"
+        );
+        assert!(message("DotEnv").ends_with("(did you mean dotenv?)"));
+        assert!(message("jdbc-with-a-long-name").ends_with("pgpass, json"));
+        assert!(message(&"x".repeat(5000)).len() < 200);
+    }
+}

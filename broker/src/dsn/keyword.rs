@@ -1,0 +1,27 @@
+//! `key='value' …`
+//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>).
+
+use crate::dsn::{Parameters, Target};
+
+pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
+    let mut text = String::with_capacity(512);
+    for (parameter, value) in parameters.expose() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(parameter.keyword());
+        text.push_str("='");
+        value.with_text(|value| quote(value, &mut text));
+        text.push('\'');
+    }
+    text
+}
+
+fn quote(value: &str, text: &mut String) {
+    for letter in value.chars() {
+        if matches!(letter, '\\' | '\'') {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+}

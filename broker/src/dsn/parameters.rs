@@ -1,0 +1,194 @@
+//! The parameters of a connection, in the order in which every format writes them.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::config::TlsMode;
+use crate::dsn::{RenderError, Target, Trust};
+
+/// The parameters of one connection, checked: each value can be said in every format.
+#[derive(Debug)]
+pub struct Parameters<'a> {
+    list: Vec<(Parameter, Value<'a>)>,
+}
+
+/// A parameter, named as libpq names it
+/// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are libpq's")]
+pub enum Parameter {
+    Host,
+    Port,
+    User,
+    Password,
+    Dbname,
+    Sslmode,
+    Sslrootcert,
+    TargetSessionAttrs,
+    ConnectTimeout,
+    ApplicationName,
+}
+
+/// The value of a parameter. The password is one of them, so it prints as nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A number.
+    Number(u64),
+}
+
+impl<'a> Parameters<'a> {
+    /// What `target` says, checked. There is no `sslrootcert` for a private CA without `ca_file`:
+    /// whoever writes these down has to carry the CA in another way.
+    pub fn of(target: &Target<'a>) -> Result<Self, RenderError> {
+        let text = |parameter, value| (parameter, Value::Text(value));
+        let mut list = vec![
+            text(Parameter::Host, target.host),
+            (Parameter::Port, Value::Number(target.port.into())),
+            text(Parameter::User, target.username),
+            text(Parameter::Password, target.password.expose()),
+            text(Parameter::Dbname, target.dbname),
+            text(Parameter::Sslmode, sslmode(target)?),
+        ];
+        list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
+        list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
+        list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
+        list.push(text(Parameter::ApplicationName, target.application_name));
+        list.iter().try_for_each(|(parameter, value)| check(*parameter, *value))?;
+        Ok(Self { list })
+    }
+
+    /// All of them, the password in the clear: name and value.
+    pub fn expose(&self) -> impl Iterator<Item = (Parameter, Value<'a>)> {
+        self.list.iter().copied()
+    }
+
+    /// One of them; empty where it is not set.
+    pub(super) fn text(&self, wanted: Parameter) -> Value<'a> {
+        let found = self.list.iter().find(|(parameter, _)| *parameter == wanted);
+        found.map_or(Value::Text(""), |(_, value)| *value)
+    }
+
+    /// Whether this parameter is set.
+    pub(super) fn has(&self, wanted: Parameter) -> bool {
+        self.list.iter().any(|(parameter, _)| *parameter == wanted)
+    }
+}
+
+impl Parameter {
+    /// libpq's keyword.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Port => "port",
+            Self::User => "user",
+            Self::Password => "password",
+            Self::Dbname => "dbname",
+            Self::Sslmode => "sslmode",
+            Self::Sslrootcert => "sslrootcert",
+            Self::TargetSessionAttrs => "target_session_attrs",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::ApplicationName => "application_name",
+        }
+    }
+
+    /// libpq's environment variable (<https://www.postgresql.org/docs/current/libpq-envars.html>).
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Host => "PGHOST",
+            Self::Port => "PGPORT",
+            Self::User => "PGUSER",
+            Self::Password => "PGPASSWORD",
+            Self::Dbname => "PGDATABASE",
+            Self::Sslmode => "PGSSLMODE",
+            Self::Sslrootcert => "PGSSLROOTCERT",
+            Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
+            Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
+            Self::ApplicationName => "PGAPPNAME",
+        }
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.keyword())
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(…)")
+    }
+}
+
+impl Value<'_> {
+    /// Calls `write` with the value as text.
+    pub(super) fn with_text<T>(self, write: impl FnOnce(&str) -> T) -> T {
+        match self {
+            Self::Text(text) => write(text),
+            Self::Number(number) => write(&number.to_string()),
+        }
+    }
+}
+
+fn sslmode(target: &Target<'_>) -> Result<&'static str, RenderError> {
+    match (target.mode, target.trust) {
+        (TlsMode::VerifyFull, _) => Ok("verify-full"),
+        (TlsMode::VerifyCa, Trust::Private { .. }) => Ok("verify-ca"),
+        (TlsMode::VerifyCa, Trust::System) => {
+            Err(RenderError::HostNotVerified { database: target.database.clone() })
+        }
+    }
+}
+
+fn root_cert<'a>(target: &Target<'a>) -> Result<Option<&'a str>, RenderError> {
+    match (target.ca_file, target.trust) {
+        (Some(path), _) => is_absolute(path).map(|()| Some(path)),
+        (None, Trust::System) => Ok(Some("system")),
+        (None, Trust::Private { .. }) => Ok(None),
+    }
+}
+
+/// The caller's machine need not be of our kind: `C:\…` is as absolute there as `/…` is here.
+fn is_absolute(path: &str) -> Result<(), RenderError> {
+    let on_a_drive =
+        matches!(path.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    let why = if path.len() > LONGEST_PATH {
+        "is longer than any path"
+    } else if path.chars().any(char::is_control) {
+        "holds a control character"
+    } else if !path.starts_with('/') && !on_a_drive {
+        "is not an absolute path"
+    } else {
+        return Ok(());
+    };
+    Err(RenderError::CaFile { why })
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
+}
+
+fn check(parameter: Parameter, value: Value<'_>) -> Result<(), RenderError> {
+    let Value::Text(text) = value else { return Ok(()) };
+    let why = if text.is_empty() {
+        // libpq takes an empty value for an absent one, and looks for it elsewhere.
+        "is empty"
+    } else if text.chars().any(char::is_control) {
+        "holds a control character"
+    } else if parameter == Parameter::Host && text.contains(',') {
+        "is a list"
+    } else if parameter == Parameter::Host && text.starts_with(['/', '@']) {
+        "is a path, and sockets have no TLS"
+    } else {
+        return Ok(());
+    };
+    Err(RenderError::Inexpressible { parameter, why })
+}
+
+/// Linux' `PATH_MAX`.
+const LONGEST_PATH: usize = 4096;

@@ -1,0 +1,72 @@
+//! `postgresql://user:password@host:port/dbname?key=value`
+//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>).
+
+use std::net::Ipv6Addr;
+
+use crate::dsn::{Parameter, Parameters, Target};
+
+pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
+    render_without(None, parameters)
+}
+
+/// The URI without one of the parameters that may stand after the `?`.
+pub(super) fn render_without(left_out: Option<Parameter>, parameters: &Parameters<'_>) -> String {
+    let mut uri = String::with_capacity(512);
+    let text = |parameter| parameters.text(parameter);
+    uri.push_str("postgresql://");
+    text(Parameter::User).with_text(|user| encode(user, &mut uri));
+    uri.push(':');
+    text(Parameter::Password).with_text(|password| encode(password, &mut uri));
+    uri.push('@');
+    text(Parameter::Host).with_text(|host| push_host(host, &mut uri));
+    uri.push(':');
+    text(Parameter::Port).with_text(|port| uri.push_str(port));
+    uri.push('/');
+    text(Parameter::Dbname).with_text(|dbname| encode(dbname, &mut uri));
+    let mut separator = '?';
+    for (parameter, value) in parameters.expose() {
+        if IN_FRONT.contains(&parameter) || left_out == Some(parameter) {
+            continue;
+        }
+        uri.push(separator);
+        uri.push_str(parameter.keyword());
+        uri.push('=');
+        value.with_text(|value| encode(value, &mut uri));
+        separator = '&';
+    }
+    uri
+}
+
+fn push_host(host: &str, uri: &mut String) {
+    // A zone (`fe80::1%eth0`) is part of the literal (RFC 6874).
+    let address = host.split('%').next().unwrap_or_default();
+    if address.parse::<Ipv6Addr>().is_err() {
+        return encode(host, uri);
+    }
+    uri.push('[');
+    uri.push_str(&host.replace('%', "%25"));
+    uri.push(']');
+}
+
+/// Only what RFC 3986 §2.3 calls unreserved stands for itself: a `+` is a space to half of the drivers and a
+/// plus to the others, and of the rest each is special to someone.
+fn encode(text: &str, uri: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
+            _ => {
+                uri.push('%');
+                uri.push(hex(byte >> 4));
+                uri.push(hex(byte & 15));
+            }
+        }
+    }
+}
+
+fn hex(nibble: u8) -> char {
+    char::from(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 })
+}
+
+/// What stands before the `?`.
+const IN_FRONT: [Parameter; 5] =
+    [Parameter::Host, Parameter::Port, Parameter::User, Parameter::Password, Parameter::Dbname];
