@@ -51,7 +51,9 @@ impl Policy {
     pub fn new(config: Arc<Config>) -> Self {
         let with_database = |(name, role): (&RoleName, &Role)| {
             let database = config.databases.get(&role.database)?;
-            let definition = format!("{role:?}").into();
+            let server = database.endpoints.get(&database.admin.endpoint);
+            let server = server.map(|endpoint| (&endpoint.host, endpoint.port));
+            let definition = format!("{:?}", (role, database.engine, &database.dbname, server)).into();
             let known =
                 Known { role: Arc::new(role.clone()), database: Arc::new(database.clone()), definition };
             Some((name.clone(), known))

@@ -42,7 +42,8 @@ impl Permit {
         &self.database
     }
 
-    /// All of the role that a credential depends on, as text: another definition is another credential.
+    /// All that a credential depends on, as text: the role, and the server and database where it is made. Another
+    /// definition is another credential.
     pub fn definition(&self) -> &str {
         &self.definition
     }

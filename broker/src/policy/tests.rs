@@ -8,16 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::model::{Claims, Principal};
 
-/// The policy of a configuration that ends in `text`.
-fn policy(text: &str) -> Policy {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, secret) in
-        [("url", "postgres://localhost/a"), ("key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")]
-    {
-        fs::write(folder.path().join(name), secret).unwrap();
-        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    let base = "
+/// Three issuers, a database, two roles.
+const BASE: &str = "
 server: { listen: 127.0.0.1:0, admin_listen: 127.0.0.1:0, plain_http: true }
 ledger: { url: { file: url } }
 cache: { local: {} }
@@ -37,17 +29,31 @@ roles:
   reader: { database: db, ttl: 1m, credential: { kind: dynamic_user, member_of: [r] } }
   writer: { database: db, ttl: 2m, credential: { kind: dynamic_user, member_of: [w] } }
 ";
+
+/// The policy of a configuration that ends in `text`.
+fn policy(text: &str) -> Policy {
+    policy_of(BASE, text)
+}
+
+fn policy_of(base: &str, text: &str) -> Policy {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, secret) in
+        [("url", "postgres://localhost/a"), ("key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")]
+    {
+        fs::write(folder.path().join(name), secret).unwrap();
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let config = Config::parse(&format!("{base}{text}"), &folder.path().join("broker.yaml"));
     Policy::new(Arc::new(config.unwrap_or_else(|error| panic!("{error}"))))
 }
 
-fn workload(issuer: &str, subject: &str, claims: serde_json::Value) -> Workload {
+fn workload(issuer: &str, subject: &str, claims: serde_json::Value) -> Arc<Workload> {
     let serde_json::Value::Object(claims) = claims else { panic!("claims are an object") };
-    Workload {
+    Arc::new(Workload {
         principal: Principal { issuer: issuer.parse().unwrap(), subject: subject.to_owned() },
         claims: Claims(claims),
         instance: Some("pod-1".to_owned()),
-    }
+    })
 }
 
 fn name(text: &str) -> RoleName {
@@ -134,12 +140,29 @@ fn a_permit_says_who_may_use_what() {
     let policy = policy("bindings: [ { workloads: { issuer: corp }, roles: [writer], max_leases: 3 } ]");
     let web = workload("corp", "web", json!({}));
     let permit = policy.authorize(&web, &name("writer")).unwrap();
-    assert_eq!(permit.workload(), &web);
+    assert_eq!(permit.workload(), &*web);
     assert_eq!(permit.instance(), Some("pod-1"));
     assert_eq!(permit.role_name(), &name("writer"));
     assert_eq!(permit.role().ttl, crate::config::Span::secs(120));
     assert_eq!(permit.database().dbname, "db");
     assert_eq!(permit.max_leases(), Some(3));
+}
+
+#[test]
+fn the_definition_changes_with_what_credentials_are_made_of() {
+    let web = workload("corp", "web", json!({}));
+    let bindings = "bindings: [ { workloads: { issuer: corp }, roles: [reader, writer], max_leases: 1 } ]";
+    let of = |base: &str, bindings: &str, role: &str| {
+        policy_of(base, bindings).authorize(&web, &name(role)).unwrap().definition().to_owned()
+    };
+    let reader = of(BASE, bindings, "reader");
+    assert_eq!(reader, of(BASE, &bindings.replace("max_leases: 1", "max_leases: 2"), "reader"));
+    assert_ne!(reader, of(BASE, bindings, "writer"));
+    for (from, to) in
+        [("member_of: [r]", "member_of: [s]"), ("dbname: db", "dbname: other"), ("localhost", "other")]
+    {
+        assert_ne!(reader, of(&BASE.replace(from, to), bindings, "reader"), "{to}");
+    }
 }
 
 #[test]
@@ -205,8 +228,9 @@ operators:
     );
     let oncall = workload("corp", "oncall", json!({}));
     assert_eq!(policy.rights(&oncall), BTreeSet::from([Right::Leases, Right::Revoke]));
-    let permit = policy.operate(&oncall, Right::Revoke).unwrap();
-    assert_eq!((permit.workload(), permit.right()), (&oncall, Right::Revoke));
+    let permit = policy.operate(permit.workload(), Right::Revoke).unwrap();
+    assert_eq!(permit.workload(), &*oncall);
+    assert_eq!(permit.right(), Right::Revoke);
     assert!(policy.operate(&oncall, Right::Audit).is_err());
     assert!(policy.operate(&oncall, Right::Rotate).is_err());
     let both = workload("corp", "oncall", json!({"groups": ["auditors"]}));
