@@ -228,7 +228,7 @@ operators:
     );
     let oncall = workload("corp", "oncall", json!({}));
     assert_eq!(policy.rights(&oncall), BTreeSet::from([Right::Leases, Right::Revoke]));
-    let permit = policy.operate(permit.workload(), Right::Revoke).unwrap();
+    let permit = policy.operate(&oncall, Right::Revoke).unwrap();
     assert_eq!(permit.workload(), &*oncall);
     assert_eq!(permit.right(), Right::Revoke);
     assert!(policy.operate(&oncall, Right::Audit).is_err());
