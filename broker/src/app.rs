@@ -58,6 +58,7 @@ impl App {
     ) -> Result<Arc<Self>, BuildError> {
         crate::tls::provider();
         let metrics = Metrics::new();
+        let config = Arc::new(config);
         let settings = ledger_settings(&config)?;
         let ledger = Ledger::start(settings, clock.clone(), metrics.clone());
         let sealer = Arc::new(current::sealer(&config)?);
@@ -101,7 +102,7 @@ impl App {
     }
 
     async fn load_again(&self) -> Result<(), BuildError> {
-        let config = Config::load(&self.file)?;
+        let config = Arc::new(Config::load(&self.file)?);
         let before = self.current.load_full();
         let sites = self.broker.sites.load_full();
         let (current, sites) =
@@ -150,7 +151,7 @@ fn ledger_settings(config: &Config) -> Result<ledger::Settings, BuildError> {
     let url = config.ledger.url.read()?;
     Ok(ledger::Settings {
         options: ledger::connect_options(&url, config.ledger.ca.as_deref())?,
-        key: config.audit.chain_key()?,
+        key: config.audit.key()?,
         connections: config.ledger.connections,
         queue: config.ledger.queue,
         timeout: config.ledger.timeout.0,

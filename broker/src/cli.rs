@@ -88,7 +88,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check { file, live } => check::run(&file, live).await,
         Command::Migrate(file) => migrate::run(&file.load()?).await.map(|()| ExitCode::SUCCESS),
         Command::Schema => {
-            println!("{}", serde_json::to_string_pretty(&schemars::schema_for!(Config))?);
+            println!("{}", serde_json::to_string_pretty(&Config::schema())?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Openapi => {

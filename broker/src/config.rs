@@ -39,7 +39,7 @@ pub use ledger::Ledger;
 pub use mistake::{ConfigError, Mistake};
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
-pub use secret_ref::{KeyError, SecretError, SecretRef};
+pub use secret_ref::{SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
 pub use units::{Size, Span, UnitError};
 
@@ -74,6 +74,8 @@ pub struct Config {
     pub operators: Vec<Operator>,
     #[serde(skip)]
     warnings: Vec<Mistake>,
+    #[serde(skip)]
+    files: Vec<std::path::PathBuf>,
 }
 
 impl Config {

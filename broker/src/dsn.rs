@@ -178,8 +178,8 @@ mod tests {
         };
         assert_eq!(sslrootcert("/ca.pem").unwrap(), "/ca.pem");
         assert_eq!(sslrootcert("C:/ca.pem").unwrap(), "C:/ca.pem");
-        let long = format!("/{}", "x".repeat(5000));
-        for bad in ["", "ca.pem", "system", "~/ca.pem", "./ca.pem", "C:ca.pem", "/a\nb", "/a\0", &long] {
+        let long: &str = Box::leak(format!("/{}", "x".repeat(5000)).into_boxed_str());
+        for bad in ["", "ca.pem", "system", "~/ca.pem", "./ca.pem", "C:ca.pem", "/a\nb", "/a\0", long] {
             assert!(matches!(sslrootcert(bad), Err(RenderError::CaFile { .. })), "{bad:?}");
         }
     }
@@ -218,6 +218,8 @@ mod tests {
         refused(Parameter::User, |target| target.username = "");
         refused(Parameter::User, |target| target.username = "a\tb");
         refused(Parameter::Dbname, |target| target.dbname = "a\u{85}b");
+        refused(Parameter::Dbname, |target| target.dbname = ".");
+        refused(Parameter::Dbname, |target| target.dbname = "..");
         refused(Parameter::ApplicationName, |target| target.application_name = "a\0");
         refused(Parameter::TargetSessionAttrs, |target| target.target_session_attrs = Some(""));
         for password in ["", "a\nb", "a\0b", "a\u{7f}b"] {

@@ -1,7 +1,7 @@
 //! Who calls: turns a proof of identity into a [`Workload`].
 //!
 //! A proof is a JWT of a configured issuer or one of the broker's own API keys. The types say how far it is
-//! trusted: an [`UnverifiedToken`] tells only which issuer and key to ask for, [`VerifiedClaims`] are well
+//! trusted: an `UnverifiedToken` tells only which issuer and key to ask for, `VerifiedClaims` are well
 //! signed, and only the issuer's rules make a [`Workload`] of them.
 //!
 //! A token is verified once and then remembered by its hash, never longer than it is valid nor longer than the
@@ -14,6 +14,7 @@ mod json;
 mod jwks;
 mod memory;
 mod oidc;
+mod refusal;
 mod ring_provider;
 mod rule;
 mod token;
@@ -24,16 +25,15 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 pub use api_key::{NewApiKey, generate as generate_api_key};
-pub use error::{AuthenticationError, IdentityError, Refusal};
+pub use error::IdentityError;
 pub use jwks::KeySourceError;
+pub use refusal::{AuthenticationError, Refusal};
 
 use crate::config::Issuer;
 use crate::identity::api_key::ApiKeys;
 use crate::identity::memory::{Fingerprint, Memory};
 use crate::identity::oidc::OidcVerifier;
 use crate::identity::token::UnverifiedToken;
-#[expect(unused_imports, reason = "for the links of the module's documentation")]
-use crate::identity::token::VerifiedClaims;
 use crate::model::{IssuerName, Workload};
 use crate::secret::Secret;
 use crate::time::Clock;
@@ -90,7 +90,7 @@ impl Identity {
         }
         let token = UnverifiedToken::parse(proof)?;
         let Some(issuer) = self.oidc.get(token.issuer()) else {
-            return Err(Refusal::NoSuchIssuer { claimed: error::shown(token.issuer()) }.into());
+            return Err(Refusal::NoSuchIssuer { claimed: refusal::shown(token.issuer()) }.into());
         };
         let verified = issuer.verify(token).await?;
         let workload = Arc::new(verified.workload);

@@ -14,33 +14,26 @@ use std::sync::Arc;
 
 pub use permit::{OperatorPermit, Permit};
 
-use crate::config::{Binding, Config, Database, Right, Role};
+use crate::config::{Binding, Config, Right, Role};
 use crate::model::{RoleName, Workload};
+use crate::policy::permit::Usable;
 
 /// The bindings and operators of one configuration.
 #[derive(Debug)]
 pub struct Policy {
     config: Arc<Config>,
-    roles: BTreeMap<RoleName, Known>,
-}
-
-/// A role with its database.
-#[derive(Clone, Debug)]
-struct Known {
-    role: Arc<Role>,
-    database: Arc<Database>,
-    definition: Arc<str>,
+    roles: BTreeMap<RoleName, Arc<Usable>>,
 }
 
 /// Why something is not allowed. Outside all of these look the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such role.
-    #[error("there is no role `{0}`")]
-    UnknownRole(RoleName),
+    #[error("there is no such role")]
+    UnknownRole,
     /// The role is there, and no binding of the workload names it.
-    #[error("no binding gives the workload the role `{0}`")]
-    NotBound(RoleName),
+    #[error("no binding gives the workload this role")]
+    NotBound,
     /// The workload is not an operator with that right.
     #[error("no operator entry gives the workload the right `{}`", .0.as_str())]
     NotOperator(Right),
@@ -49,16 +42,11 @@ pub enum Refusal {
 impl Policy {
     /// The policy that the configuration describes.
     pub fn new(config: Arc<Config>) -> Self {
-        let with_database = |(name, role): (&RoleName, &Role)| {
+        let usable = |(name, role): (&RoleName, &Role)| {
             let database = config.databases.get(&role.database)?;
-            let server = database.endpoints.get(&database.admin.endpoint);
-            let server = server.map(|endpoint| (&endpoint.host, endpoint.port));
-            let definition = format!("{:?}", (role, database.engine, &database.dbname, server)).into();
-            let known =
-                Known { role: Arc::new(role.clone()), database: Arc::new(database.clone()), definition };
-            Some((name.clone(), known))
+            Some((name.clone(), Arc::new(Usable::new(name, role, database))))
         };
-        let roles = config.roles.iter().filter_map(with_database).collect();
+        let roles = config.roles.iter().filter_map(usable).collect();
         Self { config, roles }
     }
 
@@ -68,18 +56,13 @@ impl Policy {
         let bindings: Vec<_> = self.bindings(workload).collect();
         let naming = bindings.iter().filter(|binding| binding.roles.contains(role));
         let limits: Vec<_> = naming.map(|binding| binding.max_leases).collect();
-        let Some(Known { role: found, database, definition }) = self.roles.get(role) else {
-            return Err(Refusal::UnknownRole(role.clone()));
-        };
+        let usable = self.roles.get(role).ok_or(Refusal::UnknownRole)?;
         if limits.is_empty() {
-            return Err(Refusal::NotBound(role.clone()));
+            return Err(Refusal::NotBound);
         }
         Ok(Permit {
             workload: Arc::clone(workload),
-            name: role.clone(),
-            role: Arc::clone(found),
-            database: Arc::clone(database),
-            definition: Arc::clone(definition),
+            usable: Arc::clone(usable),
             max_leases: limits.into_iter().try_fold(0, |most, limit| limit.map(|limit| limit.max(most))),
         })
     }
@@ -93,7 +76,7 @@ impl Policy {
     /// Lets the workload operate the broker, if an operator entry says so.
     pub fn operate(&self, workload: &Workload, right: Right) -> Result<OperatorPermit, Refusal> {
         if self.rights(workload).contains(&right) {
-            Ok(OperatorPermit { workload: workload.clone(), right })
+            Ok(OperatorPermit { principal: workload.principal.clone(), right })
         } else {
             Err(Refusal::NotOperator(right))
         }

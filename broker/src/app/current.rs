@@ -1,14 +1,14 @@
 //! What is built from a configuration, and replaced as a whole when a new one is loaded.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
 use crate::broker::Sites;
 use crate::cache::{Cache, CacheError};
-use crate::config::{Ca, Config, ConfigError, Database, Endpoint, KeyError, SecretError, SecretRef};
+use crate::config::{Ca, Config, ConfigError, Database, Endpoint, SecretError, SecretRef};
 use crate::engine::{self, Site};
 use crate::entropy::Entropy;
 use crate::identity::{Identity, IdentityError};
@@ -29,8 +29,6 @@ pub struct Current {
     pub identity: Arc<Identity>,
     /// SHA-256 of the configuration and of the files it names, in hexadecimal.
     pub digest: String,
-    /// The files that the configuration names.
-    pub files: Vec<PathBuf>,
     /// The private CAs, PEM, by database and endpoint.
     cas: BTreeMap<(DatabaseName, EndpointName), String>,
     /// What engines and identity were built from, so that what did not change is kept.
@@ -46,9 +44,6 @@ pub enum BuildError {
     /// A secret that it names.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// A key that it names.
-    #[error(transparent)]
-    Key(#[from] KeyError),
     /// A CA that it names.
     #[error("the CA of database {database} cannot be read from {path}")]
     Ca {
@@ -89,13 +84,11 @@ impl Current {
     /// Builds all that depends on `config`. What `before` has and did not change is kept: connections to databases,
     /// keys of issuers.
     pub fn build(
-        mut config: Config,
+        config: Arc<Config>,
         before: Option<(&Self, &Sites)>,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> Result<(Self, Sites), BuildError> {
-        let files = config.files();
-        let config = Arc::new(config);
         let mut parts = BTreeMap::new();
         let mut sites = Sites::new();
         let mut cas = BTreeMap::new();
@@ -121,7 +114,7 @@ impl Current {
         parts.insert(ISSUERS.to_owned(), issuers);
         let digest = fingerprint(&[&format!("{config:?}")]);
         let policy = Policy::new(config.clone());
-        Ok((Self { config, policy, identity, digest, files, cas, parts }, sites))
+        Ok((Self { config, policy, identity, digest, cas, parts }, sites))
     }
 
     /// The private CA, PEM, that the certificate of an endpoint must be signed by; `None` for the system's roots.

@@ -41,7 +41,7 @@ pub async fn watch(app: Arc<App>, reloaded: impl Fn(&App) + Send) {
 
 /// A digest of the contents of the file and of all files that it names. One that cannot be read counts as empty.
 async fn fingerprint(app: &App) -> Vec<u8> {
-    let named = app.current.load().files.clone();
+    let named = app.current.load().config.files();
     let files: Vec<PathBuf> = std::iter::once(app.file.clone()).chain(named).collect();
     let read = move || {
         let mut digest = Context::new(&SHA256);

@@ -123,7 +123,7 @@ impl Broker {
             _ => principal.issuer.as_str(),
         };
         let [subject, instance] = &scope;
-        Ok(CacheKey::new(&[permit.role_name().as_str(), permit.definition(), issuer, subject, instance]))
+        Ok(CacheKey::new(&[permit.name().as_str(), permit.fingerprint(), issuer, subject, instance]))
     }
 
     /// The shared credential: the cached one while enough of its life is left, else a new one.
@@ -135,7 +135,7 @@ impl Broker {
     ) -> Result<Arc<cache::Entry>, IssueError> {
         match self.cached(key).await {
             Some(entry) if self.clock.now() < entry.times.refresh_after => {
-                self.metrics.cache_hit(&permit.role().database);
+                self.metrics.cache_hit(permit.database_name());
                 Ok(entry)
             }
             Some(entry) => Ok(self.succeed(permit, ask, key, entry).await),
@@ -164,7 +164,7 @@ impl Broker {
         let minted = self.mint(Mint::new(permit, ask, key, permit.role().ttl.0, true)).await;
         drop(turn);
         minted.unwrap_or_else(|error| {
-            tracing::warn!(role = %permit.role_name(), %error, "no successor could be made; the present credential is used on");
+            tracing::warn!(role = %permit.name(), %error, "no successor could be made; the present credential is used on");
             old
         })
     }
@@ -210,8 +210,8 @@ impl Broker {
             .by(&permit.workload().principal)
             .in_request(&ask.request)
             .with("for", ask.purpose.as_str());
-        event.role = Some(permit.role_name().clone());
-        event.database = Some(permit.role().database.clone());
+        event.role = Some(permit.name().clone());
+        event.database = Some(permit.database_name().clone());
         event.lease = Some(lease);
         match self.ledger.write(Entry::delivery(lease, event)).await {
             Ok(Ok(())) => Ok(true),

@@ -63,9 +63,9 @@ impl Mint {
         shared: bool,
     ) -> Self {
         Self {
-            role_name: permit.role_name().clone(),
-            role: (**permit.role()).clone(),
-            database: permit.role().database.clone(),
+            role_name: permit.name().clone(),
+            role: permit.role().clone(),
+            database: permit.database_name().clone(),
             principal: permit.workload().principal.clone(),
             max_leases: permit.max_leases(),
             key: *key,

@@ -31,7 +31,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn verify(config: &Config) -> anyhow::Result<ExitCode> {
     let mut ledger = Offline::connect(&config.ledger, ledger::As::Writer).await?;
-    let verdict = ledger.verify(&config.audit.chain_key()?).await?;
+    let verdict = ledger.verify(&config.audit.key()?).await?;
     println!("{} events in {} streams, {} signed heads", verdict.events, verdict.streams, verdict.heads);
     if verdict.flaws.is_empty() {
         println!("the chain is whole");
@@ -62,7 +62,7 @@ async fn prune(config: &Config) -> anyhow::Result<ExitCode> {
     let retention = config.audit.retention.context("audit.retention is not set: nothing is to be removed")?;
     let now = SystemClock.now();
     let mut ledger = Offline::connect(&config.ledger, ledger::As::Owner).await?;
-    let key = config.audit.chain_key()?;
+    let key = config.audit.key()?;
     let verdict = ledger.verify(&key).await?;
     if !verdict.flaws.is_empty() {
         print_flaws(&verdict.flaws);

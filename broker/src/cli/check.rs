@@ -12,7 +12,7 @@ use crate::ledger::{As, Offline};
 use crate::time::{Clock, SystemClock};
 
 pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
-    let config = file.load()?;
+    let config = Arc::new(file.load()?);
     for warning in config.warnings() {
         println!("warning: {warning}");
     }

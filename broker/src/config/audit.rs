@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{KeyError, SecretRef, Span};
+use crate::config::{SecretError, SecretRef, Span};
 
 /// The tamper-evident record of everything that was delivered, refused and revoked.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,8 +24,8 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// The key of the chain.
-    pub fn chain_key(&self) -> Result<[u8; 32], KeyError> {
+    /// Reads the key of the chain.
+    pub fn key(&self) -> Result<[u8; 32], SecretError> {
         self.key.read_key()
     }
 

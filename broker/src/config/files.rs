@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use crate::config::{Ca, Cache, Config, Issuer, JwksSource, SecretRef};
 
 impl Config {
+    /// Every file that the configuration refers to, secrets included.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.clone()
+    }
+
     /// Makes relative paths start from `folder`.
     pub(super) fn resolve_files(&mut self, folder: &Path) {
-        for file in self.places() {
+        let mut files = Vec::new();
+        for file in self.file_references() {
             *file = folder.join(&file);
+            files.push(file.clone());
         }
+        self.files = files;
     }
 
-    /// Every file that the configuration names: secrets, certificates, keys.
-    pub fn files(&mut self) -> Vec<PathBuf> {
-        self.places().into_iter().map(|place| place.clone()).collect()
-    }
-
-    fn places(&mut self) -> Vec<&mut PathBuf> {
+    fn file_references(&mut self) -> Vec<&mut PathBuf> {
         let mut files = Vec::new();
         if let Some(tls) = &mut self.server.tls {
             files.extend([&mut tls.cert, &mut tls.key]);

@@ -51,6 +51,20 @@ pub enum SecretError {
         /// The file.
         file: PathBuf,
     },
+    /// A key was expected, and it is not base64.
+    #[error("the key in {place} is not base64; make one with `openssl rand -base64 32`")]
+    NotBase64 {
+        /// Where.
+        place: String,
+    },
+    /// A key was expected, and it has another length.
+    #[error("the key in {place} is {length} bytes long, not 32; make one with `openssl rand -base64 32`")]
+    KeyLength {
+        /// Where.
+        place: String,
+        /// Its length in bytes.
+        length: usize,
+    },
     /// There is nothing in the file, or in the variable.
     #[error("the secret in {place} is empty")]
     Empty {
@@ -65,45 +79,43 @@ pub enum SecretError {
     },
 }
 
-/// Why a key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// It is not base64.
-    #[error("the key is not base64; make one with `openssl rand -base64 32`")]
-    NotBase64,
-    /// It has another length.
-    #[error("the key is {length} bytes long, not 32; make one with `openssl rand -base64 32`")]
-    Length {
-        /// Its length in bytes.
-        length: usize,
-    },
-}
-
 impl SecretRef {
-    /// Reads a key: 32 bytes in base64.
-    pub fn read_key(&self) -> Result<[u8; 32], KeyError> {
-        let bytes = Zeroizing::new(
-            BASE64_STANDARD.decode(self.read()?.expose().trim()).map_err(|_| KeyError::NotBase64)?,
-        );
-        bytes.as_slice().try_into().map_err(|_| KeyError::Length { length: bytes.len() })
-    }
-
     /// Reads the secret: once, now. Nothing is kept.
     ///
     /// A file is refused when its group can write it or others can do anything with it; symbolic links are
     /// followed, as Kubernetes mounts secrets through them.
     pub fn read(&self) -> Result<Secret, SecretError> {
-        let (text, place) = match self {
-            Self::File(file) => (read_file(file)?, file.display().to_string()),
+        let text = match self {
+            Self::File(file) => read_file(file)?,
             Self::Env(name) => {
-                let text = std::env::var(name).map_err(|_| SecretError::NotSet { name: name.clone() })?;
-                (Secret::new(text), name.clone())
+                Secret::new(std::env::var(name).map_err(|_| SecretError::NotSet { name: name.clone() })?)
             }
         };
-        if text.expose().is_empty() { Err(SecretError::Empty { place }) } else { Ok(text) }
+        if text.expose().is_empty() { Err(SecretError::Empty { place: self.place() }) } else { Ok(text) }
+    }
+
+    /// Reads a key: 32 bytes in base64 (RFC 4648 §4).
+    pub fn read_key(&self) -> Result<[u8; 32], SecretError> {
+        let secret = self.read()?;
+        let not_base64 = |_| SecretError::NotBase64 { place: self.place() };
+        let bytes = Zeroizing::new(BASE64_STANDARD.decode(secret.expose().trim()).map_err(not_base64)?);
+        let length = bytes.len();
+        bytes.as_slice().try_into().map_err(|_| SecretError::KeyLength { place: self.place(), length })
+    }
+
+    /// The file, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Env(_) => None,
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::File(file) => file.display().to_string(),
+            Self::Env(name) => name.clone(),
+        }
     }
 }
 

@@ -94,8 +94,7 @@ fn check(table: &[(&str, &str, &[&str])]) {
 fn the_example_is_good() {
     let folder = folder();
     fs::write(folder.path().join("broker.yaml"), EXAMPLE).unwrap();
-    let mut config =
-        Config::load(&folder.path().join("broker.yaml")).unwrap_or_else(|error| panic!("{error}"));
+    let config = Config::load(&folder.path().join("broker.yaml")).unwrap_or_else(|error| panic!("{error}"));
     let paths = format!("{config:?}");
     assert!(
         !paths.contains(r#"("secrets/"#) && !paths.contains(r#""tls/"#),

@@ -184,6 +184,9 @@ fn check(parameter: Parameter, value: Value<'_>) -> Result<(), RenderError> {
         "is a list"
     } else if parameter == Parameter::Host && text.starts_with(['/', '@']) {
         "is a path, and sockets have no TLS"
+    } else if parameter == Parameter::Dbname && matches!(text, "." | "..") {
+        // However encoded: <https://url.spec.whatwg.org/#single-dot-path-segment>.
+        "is a step in a path, which many readers of URLs take and forget"
     } else {
         return Ok(());
     };

@@ -82,9 +82,8 @@ pub(super) async fn search_audit(
         return Err(Problem::invalid("limit", "use 1 to 1000"));
     }
     let filter = filter(query)?;
-    let read = Event::new(web.app.clock.now(), Action::AuditRead)
-        .by(&permit.workload().principal)
-        .in_request(&caller.request);
+    let read =
+        Event::new(web.app.clock.now(), Action::AuditRead).by(permit.principal()).in_request(&caller.request);
     web.app.broker.ledger.write(Entry::events([read])).await?.ok();
     if wants(&headers, "application/x-ndjson") {
         return Ok(export(web, filter));

@@ -56,7 +56,7 @@ pub(super) async fn request_revocations(
     }
     let filter = Filter { issuer, subject, role, database, ..Filter::default() };
     let why = Revocation {
-        by: &permit.workload().principal,
+        by: permit.principal(),
         reason: Reason::Incident,
         note: Some(&reason),
         request: &caller.request,

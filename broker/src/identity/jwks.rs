@@ -20,9 +20,9 @@ pub use source::KeySourceError;
 
 use crate::config::OidcIssuer;
 use crate::identity::date::after;
-use crate::identity::error::shown;
 use crate::identity::jwks::key::{KeySet, Missing};
 use crate::identity::jwks::source::Source;
+use crate::identity::refusal::shown;
 use crate::identity::{IdentityError, Refusal};
 use crate::model::IssuerName;
 use crate::time::{Clock, Timestamp};

@@ -107,11 +107,15 @@ mod tests {
     use super::*;
 
     fn rules() -> Rules {
+        rules_with(None)
+    }
+
+    fn rules_with(instance: Option<&str>) -> Rules {
         Rules {
             issuer: "idp".parse().unwrap(),
             audiences: vec!["dsn-broker".to_owned(), "https://broker.example".to_owned()],
             dates: DateRules { leeway: Duration::from_secs(60), max_life: None },
-            instance: None,
+            instance: instance.map(|path| path.parse().unwrap()),
         }
     }
 
@@ -171,6 +175,13 @@ mod tests {
         let claims = |claims: Value| Claims(object(claims));
         let pod = claims(json!({"kubernetes.io": {"pod": {"name": "web-1", "uid": "u-1"}}}));
         assert_eq!(rules().instance(&pod).as_deref(), Some("u-1"));
+        for configured in ["jti", r#""kubernetes.io".node.name"#] {
+            let pod = claims(
+                json!({"jti": "n-1", "kubernetes.io": {"node": {"name": "n-1"}, "pod": {"uid": "u-1"}}}),
+            );
+            assert_eq!(rules_with(Some(configured)).instance(&pod).as_deref(), Some("n-1"));
+        }
+        assert_eq!(rules_with(Some("jti")).instance(&pod), None, "the pod does not stand in for it");
         for none in [json!({}), json!({"kubernetes.io": "u"}), json!({"kubernetes.io": {"pod": {"uid": 7}}})]
         {
             assert_eq!(rules().instance(&claims(none)), None);

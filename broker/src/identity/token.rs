@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 
-use crate::identity::error::shown;
+use crate::identity::refusal::shown;
 use crate::identity::{Refusal, json, ring_provider};
 use crate::secret::Secret;
 

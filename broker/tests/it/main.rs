@@ -8,6 +8,9 @@
     reason = "a test may stop where it finds that something is wrong; clippy.toml says so for test functions alone"
 )]
 
+mod cache;
+mod dsn;
 mod engine_postgres;
+mod identity;
 mod stand;
 mod story;

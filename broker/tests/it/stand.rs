@@ -38,7 +38,9 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 /// The world that tests share which break nothing in it.
 pub async fn world() -> &'static World {
     static WORLD: OnceCell<World> = OnceCell::const_new();
-    WORLD.get_or_init(|| async { World::builder().durable(false).shared_server().start().await.unwrap() }).await
+    WORLD
+        .get_or_init(|| async { World::builder().durable(false).shared_server().start().await.unwrap() })
+        .await
 }
 
 /// A running broker.

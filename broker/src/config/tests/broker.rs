@@ -195,17 +195,23 @@ fn seal_and_audit() {
         (
             "secrets/seal-k2",
             "secrets/orders-admin",
-            &["seal.keys[0].key: the key is not base64; make one with `openssl rand -base64 32`"],
+            &[
+                "seal.keys[0].key: the key in DIR/secrets/orders-admin is not base64; make one with `openssl rand -base64 32`",
+            ],
         ),
         (
             "secrets/seal-k2",
             "secrets/short-key",
-            &["seal.keys[0].key: the key is 3 bytes long, not 32; make one with `openssl rand -base64 32`"],
+            &[
+                "seal.keys[0].key: the key in DIR/secrets/short-key is 3 bytes long, not 32; make one with `openssl rand -base64 32`",
+            ],
         ),
         (
             "secrets/audit-key",
             "secrets/short-key",
-            &["audit.key: the key is 3 bytes long, not 32; make one with `openssl rand -base64 32`"],
+            &[
+                "audit.key: the key in DIR/secrets/short-key is 3 bytes long, not 32; make one with `openssl rand -base64 32`",
+            ],
         ),
         ("  retention: 365d", "  retention: 1h", &["audit.retention: 1h is too short: at least 1d"]),
         ("  heads_every: 1m", "  heads_every: 0s", &["audit.heads_every: 0s is too short: at least 1s"]),

@@ -97,8 +97,8 @@ impl DsnAnswer {
         let parameters = Parameters::of(&target).map_err(refusal)?;
         Ok(Self {
             lease_id: entry.lease,
-            role: permit.role_name().clone(),
-            database: permit.role().database.clone(),
+            role: permit.name().clone(),
+            database: permit.database_name().clone(),
             engine: permit.database().engine,
             credential: permit.role().credential.kind(),
             endpoint: place.name.clone(),

@@ -37,7 +37,7 @@ impl<'a> Place<'a> {
             let names: Vec<_> = endpoints.iter().map(|name| name.as_str()).collect();
             Problem::invalid("endpoint", format!("this role has the endpoints {}", names.join(", ")))
         })?;
-        let database = &permit.role().database;
+        let database = permit.database_name();
         let ca = current.ca(database, name);
         Ok(Self { name, endpoint, database, dbname: &permit.database().dbname, ca, ca_file })
     }
@@ -96,7 +96,7 @@ pub(in crate::http) fn endpoints(permit: &Permit) -> Vec<&EndpointName> {
 
 /// What sessions call themselves: a DBA sees in `pg_stat_activity` whose they are.
 pub(super) fn application_name(permit: &Permit, issued: &Issued) -> String {
-    format!("dsn/{}/{}", issued.entry.lease, permit.role_name()).chars().take(63).collect()
+    format!("dsn/{}/{}", issued.entry.lease, permit.name()).chars().take(63).collect()
 }
 
 pub(super) fn refusal(error: crate::dsn::RenderError) -> Problem {

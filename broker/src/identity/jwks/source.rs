@@ -34,7 +34,7 @@ pub enum KeySourceError {
     #[error("{url} does not answer")]
     Unreachable {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Why.
         #[source]
         source: reqwest::Error,
@@ -43,7 +43,7 @@ pub enum KeySourceError {
     #[error("{url} answers with status {status}")]
     Refused {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The status.
         status: u16,
     },
@@ -57,7 +57,7 @@ pub enum KeySourceError {
     #[error("{url} is not an OpenID Connect discovery document")]
     NotDiscovery {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Why.
         #[source]
         source: serde_json::Error,
@@ -66,7 +66,7 @@ pub enum KeySourceError {
     #[error("{url} is the discovery document of {said:?}: `issuer` must be exactly the same")]
     OtherIssuer {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Whose it is.
         said: String,
     },
@@ -74,7 +74,7 @@ pub enum KeySourceError {
     #[error("{url} says that the keys are at {keys:?}, which is not https")]
     Insecure {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Its `jwks_uri`.
         keys: String,
     },
@@ -140,7 +140,7 @@ impl Source {
 
 fn client(name: &IssuerName, issuer: &OidcIssuer) -> Result<reqwest::Client, IdentityError> {
     let tls = tls::client_config(issuer.ca.as_deref())
-        .map_err(|source| IdentityError::Tls { issuer: name.clone(), source })?;
+        .map_err(|source| IdentityError::Tls { issuer: name.clone(), source: Box::new(source) })?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
@@ -186,14 +186,14 @@ async fn discover(client: &reqwest::Client, issuer: &str, document: &Url) -> Res
     }
     let text = fetch(client, document).await?;
     let found: Document = serde_json::from_slice(&text)
-        .map_err(|source| KeySourceError::NotDiscovery { url: document.clone(), source })?;
+        .map_err(|source| KeySourceError::NotDiscovery { url: document.to_string(), source })?;
     if found.issuer != issuer {
-        return Err(KeySourceError::OtherIssuer { url: document.clone(), said: found.issuer });
+        return Err(KeySourceError::OtherIssuer { url: document.to_string(), said: found.issuer });
     }
     // An issuer elsewhere must not send us to a server on this machine without TLS.
     let is_allowed = |url: &Url| url.scheme() == "https" || (is_safe(url) && is_loopback(document));
     let keys = found.jwks_uri.parse().ok().filter(is_allowed);
-    keys.ok_or_else(|| KeySourceError::Insecure { url: document.clone(), keys: found.jwks_uri })
+    keys.ok_or_else(|| KeySourceError::Insecure { url: document.to_string(), keys: found.jwks_uri })
 }
 
 async fn fetch_keys(client: &reqwest::Client, url: &Url) -> Result<KeySet, KeySourceError> {
@@ -203,13 +203,13 @@ async fn fetch_keys(client: &reqwest::Client, url: &Url) -> Result<KeySet, KeySo
 
 async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<u8>, KeySourceError> {
     let unreachable = |source: reqwest::Error| KeySourceError::Unreachable {
-        url: url.clone(),
+        url: url.to_string(),
         source: source.without_url(),
     };
     let mut answer = client.get(url.clone()).send().await.map_err(unreachable)?;
     let status = answer.status();
     if status != reqwest::StatusCode::OK {
-        return Err(KeySourceError::Refused { url: url.clone(), status: status.as_u16() });
+        return Err(KeySourceError::Refused { url: url.to_string(), status: status.as_u16() });
     }
     let mut text = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {

@@ -1,0 +1,211 @@
+//! Every format is read back by a parser that is not ours.
+
+mod libpq;
+mod pgpass;
+mod shell;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use dsn_broker::config::TlsMode;
+use dsn_broker::dsn::{Format, Target, Trust};
+use dsn_broker::secret::Secret;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+/// What the text of a format says, read by someone else: parameters by libpq's names.
+type Read = BTreeMap<String, String>;
+
+/// How many targets each format has to survive.
+const CASES: usize = 300;
+
+#[derive(Clone, Debug)]
+struct Case {
+    host: String,
+    port: u16,
+    dbname: String,
+    username: String,
+    password: String,
+    application_name: String,
+    ca_file: Option<String>,
+    connect_timeout: u64,
+    target_session_attrs: Option<String>,
+}
+
+#[test]
+fn every_format_is_read_back_by_an_independent_parser() {
+    for format in Format::ALL {
+        let mut runner = TestRunner::new(Config {
+            cases: 1,
+            max_shrink_iters: 300,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        // The whole list in one process of the reader; a failure shrinks to the target that fails.
+        let outcome = runner.run(&vec(case(), CASES), |mut cases| {
+            cases.push(worst());
+            let (texts, expected): (Vec<_>, Vec<_>) = match format {
+                Format::Pgpass => return read_pgpass(&cases),
+                _ => cases.iter().map(|case| (case.render(*format), case.expected(*format))).unzip(),
+            };
+            for (read, expected) in read(*format, &texts).into_iter().zip(expected) {
+                prop_assert_eq!(read, expected);
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{format}: {error}"));
+    }
+}
+
+#[test]
+fn the_uri_is_a_url_to_everyone_else_too() {
+    let config = ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(case in case())| {
+        let expected = case.expected(Format::Uri);
+        let url = url::Url::parse(&case.render(Format::Uri)).unwrap();
+        let decoded = |text: &str| percent_decoded(text);
+        prop_assert_eq!(url.scheme(), "postgresql");
+        prop_assert_eq!(&decoded(url.username()), &expected["user"]);
+        prop_assert_eq!(&decoded(url.password().unwrap()), &expected["password"]);
+        let host = url.host_str().unwrap().trim_matches(['[', ']']).to_owned();
+        prop_assert!(host == case.host || host.parse::<Ipv6Addr>().ok() == case.host.parse().ok());
+        prop_assert_eq!(url.port().unwrap().to_string(), &expected["port"][..]);
+        prop_assert_eq!(&decoded(&url.path()[1..]), &expected["dbname"]);
+        for (key, value) in url.query_pairs() {
+            prop_assert_eq!(&value, &expected[&*key]);
+        }
+        prop_assert_eq!(url.query_pairs().count() + 5, expected.len());
+        prop_assert_eq!(url.fragment(), None);
+    });
+}
+
+/// The reader of each format.
+fn read(format: Format, texts: &[String]) -> Vec<Read> {
+    match format {
+        Format::Uri | Format::Keyword => libpq::read(texts),
+        Format::Json => libpq::read_json(texts),
+        Format::Env => shell::read_env(texts),
+        Format::Dotenv => libpq::read(&shell::read_dotenv(texts)),
+        Format::Pgpass => unreachable!("a password file answers a question: see `read_pgpass`"),
+    }
+}
+
+/// libpq looks its password up while it connects, so it has to connect to something.
+fn read_pgpass(cases: &[Case]) -> Result<(), TestCaseError> {
+    let trap = pgpass::Trap::open();
+    let cases: Vec<_> = cases.iter().map(|case| Case { port: trap.port(), ..case.clone() }).collect();
+    let lines: Vec<_> = cases.iter().map(|case| (case, case.render(Format::Pgpass))).collect();
+    libpq::connect(&lines);
+    let passwords: Vec<_> = cases.iter().map(|case| case.password.clone()).collect();
+    prop_assert_eq!(trap.passwords(), passwords);
+    Ok(())
+}
+
+impl Case {
+    fn render(&self, format: Format) -> String {
+        let database = "orders".parse().unwrap();
+        let password = Secret::new(self.password.as_str());
+        let target = Target {
+            database: &database,
+            host: &self.host,
+            port: self.port,
+            dbname: &self.dbname,
+            username: &self.username,
+            password: &password,
+            trust: Trust::System,
+            ca_file: self.ca_file.as_deref(),
+            mode: TlsMode::VerifyFull,
+            application_name: &self.application_name,
+            connect_timeout: Duration::from_secs(self.connect_timeout),
+            target_session_attrs: self.target_session_attrs.as_deref(),
+        };
+        format.render(&target).unwrap().text.expose().to_owned()
+    }
+
+    fn expected(&self, format: Format) -> Read {
+        let mut expected: Read = [
+            ("host", self.host.clone()),
+            ("port", self.port.to_string()),
+            ("user", self.username.clone()),
+            ("password", self.password.clone()),
+            ("dbname", self.dbname.clone()),
+            ("sslmode", "verify-full".to_owned()),
+            ("sslrootcert", self.ca_file.clone().unwrap_or_else(|| "system".to_owned())),
+            ("application_name", self.application_name.clone()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        if format != Format::Dotenv {
+            expected.insert("connect_timeout".to_owned(), self.connect_timeout.to_string());
+        }
+        let attrs = self.target_session_attrs.clone();
+        expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));
+        expected
+    }
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let host = prop_oneof![
+        "[a-z0-9][a-z0-9.-]{0,30}",
+        any::<Ipv4Addr>().prop_map(|address| address.to_string()),
+        any::<Ipv6Addr>().prop_map(|address| address.to_string()),
+    ];
+    let ca_file = proptest::option::of(prop_oneof![r"/\PC{0,30}", r"[A-Za-z]:[/\\]\PC{0,30}"]);
+    let attrs = proptest::option::of("any|read-write|prefer-standby");
+    let dbname = text().prop_filter("a step in a path", |dbname| dbname != "." && dbname != "..");
+    (host, 1_u16.., dbname, text(), text(), text(), ca_file, 1..1000_u64, attrs).prop_map(
+        |(host, port, dbname, username, password, application_name, ca_file, connect_timeout, attrs)| Case {
+            host,
+            port,
+            dbname,
+            username,
+            password,
+            application_name,
+            ca_file,
+            connect_timeout,
+            target_session_attrs: attrs,
+        },
+    )
+}
+
+/// All that can be printed, with what is special to someone much more often than chance would have it.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        r"\PC{1,24}",
+        "[ -~]{1,40}",
+        r#"[+/=@:%?#&! $'"\\;,\[\]{}|<>`*~()^_.-]{1,16}"#,
+        "[A-Za-z0-9]{32}"
+    ]
+}
+
+/// What the drivers were tried with, and what means something else to a password file.
+fn worst() -> Case {
+    Case {
+        host: "fe80::1%eth0".to_owned(),
+        port: 65535,
+        dbname: "*".to_owned(),
+        username: "#app.x|replica".to_owned(),
+        password: r#"Ab+c/d=e@f:g%h?i#j&k!l $m'n"o\p;q,r[s]{t}|u<v>w`"#.to_owned(),
+        application_name: r"broker test/1+x\".to_owned(),
+        ca_file: Some(r"/a b/'c'\d.pem".to_owned()),
+        connect_timeout: 1,
+        target_session_attrs: None,
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(if byte == b'%' {
+            let digits: String = rest.by_ref().take(2).map(char::from).collect();
+            assert_eq!(digits, digits.to_uppercase());
+            u8::from_str_radix(&digits, 16).unwrap()
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}

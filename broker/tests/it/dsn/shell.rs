@@ -1,0 +1,75 @@
+//! Shells as readers: each text is sourced by `sh` and by `bash`, in an environment that is against it.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use super::Read;
+
+/// What `PG*` variables a program started afterwards would see.
+pub(super) fn read_env(texts: &[String]) -> Vec<Read> {
+    let names = [
+        ("PGHOST", "host"),
+        ("PGPORT", "port"),
+        ("PGUSER", "user"),
+        ("PGPASSWORD", "password"),
+        ("PGDATABASE", "dbname"),
+        ("PGSSLMODE", "sslmode"),
+        ("PGSSLROOTCERT", "sslrootcert"),
+        ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+        ("PGCONNECT_TIMEOUT", "connect_timeout"),
+        ("PGAPPNAME", "application_name"),
+    ];
+    let read = |variables: BTreeMap<String, String>| {
+        let pg = variables.into_iter().filter(|(name, _)| name.starts_with("PG"));
+        pg.map(|(name, value)| {
+            let known = names.iter().find(|(variable, _)| *variable == name);
+            (known.unwrap_or_else(|| panic!("{name} is set")).1.to_owned(), value)
+        })
+        .collect()
+    };
+    source(texts).into_iter().map(read).collect()
+}
+
+/// What `DATABASE_URL` a program started afterwards would see, if the shell exports all it sets.
+pub(super) fn read_dotenv(texts: &[String]) -> Vec<String> {
+    source(texts).into_iter().map(|mut variables| variables.remove("DATABASE_URL").unwrap()).collect()
+}
+
+fn source(texts: &[String]) -> Vec<BTreeMap<String, String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (0..texts.len()).map(|number| folder.path().join(number.to_string())).collect();
+    for (file, text) in files.iter().zip(texts) {
+        std::fs::write(file, text).unwrap();
+    }
+    let outputs = ["sh", "bash"].map(|shell| {
+        let output = Command::new(shell)
+            .args(["-euc", r#"set -a; for file in "$@"; do (. "$file"; env -0; printf '\0'); done"#, shell])
+            .args(&files)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs([("PGSERVICE", "other"), ("PGHOSTADDR", "192.0.2.1"), ("PGTARGETSESSIONATTRS", "standby")])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell}");
+        // `dotenv` leaves these alone; what else the shell itself sets is of no interest.
+        variables(&output.stdout)
+    });
+    let [sh, bash] = outputs;
+    assert_eq!(sh.len(), texts.len());
+    assert_eq!(sh, bash);
+    sh
+}
+
+fn variables(output: &[u8]) -> Vec<BTreeMap<String, String>> {
+    let text = std::str::from_utf8(output).unwrap();
+    let environments = text.split_terminator("\0\0");
+    environments
+        .map(|environment| {
+            let lines = environment.split('\0').map(|line| line.split_once('=').unwrap());
+            lines
+                .filter(|(name, _)| name.starts_with("PG") || *name == "DATABASE_URL")
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect()
+        })
+        .collect()
+}
