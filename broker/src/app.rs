@@ -107,6 +107,10 @@ impl App {
         let sites = self.broker.sites.load_full();
         let (current, sites) =
             Current::build(config, Some((&before, &sites)), &self.clock, &self.broker.entropy)?;
+        // Whoever asks next finds the issuers' keys there, if they can be had.
+        if !Arc::ptr_eq(&current.identity, &before.identity) {
+            current.identity.load_keys().await;
+        }
         self.sealer.replace(current::sealer(&current.config)?);
         self.broker.sites.store(Arc::new(sites));
         self.current.store(Arc::new(current));

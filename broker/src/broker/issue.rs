@@ -15,6 +15,9 @@ use crate::policy::Permit;
 /// The shortest life of a lease.
 pub const MIN_TTL: Duration = Duration::from_secs(10);
 
+/// How long a caller waits for a successor while the present credential is still good.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// What is asked for, within a permit.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
@@ -143,7 +146,8 @@ impl Broker {
         }
     }
 
-    /// Past half of its life one caller makes the successor; all others still get the old one, and nobody waits.
+    /// Past half of its life one caller makes the successor; all others still get the old one, and nobody waits for
+    /// long: if the successor is not there soon, it is for those who ask next.
     async fn succeed(
         self: &Arc<Self>,
         permit: &Permit,
@@ -151,7 +155,10 @@ impl Broker {
         key: &CacheKey,
         old: Arc<cache::Entry>,
     ) -> Arc<cache::Entry> {
-        let Some(_flight) = self.flights.try_enter(key) else { return old };
+        if self.flights.failure(key).is_some() {
+            return old;
+        }
+        let Some(flight) = self.flights.try_enter(key) else { return old };
         let turn = self.keep.turn(key, self.lock_life(permit)).await;
         if matches!(turn, Turn::Theirs) {
             return old;
@@ -161,12 +168,15 @@ impl Broker {
         {
             return entry;
         }
-        let minted = self.mint(Mint::new(permit, ask, key, permit.role().ttl.0, true)).await;
-        drop(turn);
-        minted.unwrap_or_else(|error| {
-            tracing::warn!(role = %permit.name(), %error, "no successor could be made; the present credential is used on");
-            old
-        })
+        let mint = Mint::new(permit, ask, key, permit.role().ttl.0, true).holding(flight, turn);
+        match tokio::time::timeout(PATIENCE, self.mint(mint)).await {
+            Ok(Ok(entry)) => entry,
+            Ok(Err(error)) => {
+                tracing::warn!(role = %permit.name(), %error, "no successor could be made; the present credential is used on");
+                old
+            }
+            Err(_) => old,
+        }
     }
 
     /// Nothing is cached: one caller mints, in this process and among the replicas; the others wait for it.
@@ -176,27 +186,31 @@ impl Broker {
         ask: &Ask,
         key: &CacheKey,
     ) -> Result<Arc<cache::Entry>, IssueError> {
-        let _flight = self.flights.enter(key).await;
+        let flight = self.flights.enter(key).await;
+        if let Some(error) = self.flights.failure(key) {
+            return Err(error.into());
+        }
         if let Some(entry) = self.cached(key).await {
             return Ok(entry);
         }
         let life = self.lock_life(permit);
-        let _turn = match self.keep.turn(key, life).await {
+        let turn = match self.keep.turn(key, life).await {
             Turn::Theirs => match self.keep.wait(key, life).await {
                 Some(entry) => return Ok(entry),
                 // It was lost, or gave up: whoever gets the lock now tries.
-                None => match self.keep.turn(key, life).await {
-                    Turn::Theirs => return Err(IssueError::Busy),
-                    ours => ours,
-                },
+                None => self.keep.turn(key, life).await,
             },
             ours => ours,
         };
+        if matches!(turn, Turn::Theirs) {
+            return Err(IssueError::Busy);
+        }
         // The lock may have been another replica's until a moment ago.
         if let Some(entry) = self.cached(key).await {
             return Ok(entry);
         }
-        Ok(self.mint(Mint::new(permit, ask, key, permit.role().ttl.0, true)).await?)
+        let mint = Mint::new(permit, ask, key, permit.role().ttl.0, true).holding(flight, turn);
+        Ok(self.mint(mint).await?)
     }
 
     /// The cached credential, while it may still be handed out.

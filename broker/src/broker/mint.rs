@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::flight::Flight;
+use crate::broker::keep::Turn;
 use crate::broker::{Broker, failpoint, name};
 use crate::cache::{self, CacheKey};
 use crate::config::{CredentialSpec, Role};
@@ -27,6 +29,8 @@ pub(super) struct Mint {
     ttl: Duration,
     shared: bool,
     request: String,
+    /// What keeps others from minting the same, until this mint is over.
+    held: Option<(Flight, Turn)>,
 }
 
 /// Why a credential could not be made.
@@ -72,7 +76,14 @@ impl Mint {
             ttl,
             shared,
             request: ask.request.clone(),
+            held: None,
         }
+    }
+
+    /// … while nobody else does, in this process and among the replicas.
+    pub(super) fn holding(mut self, flight: Flight, turn: Turn) -> Self {
+        self.held = Some((flight, turn));
+        self
     }
 }
 
@@ -80,8 +91,14 @@ impl Broker {
     /// Makes a credential. It is finished, cached and on record even if the caller stops waiting.
     pub(super) async fn mint(self: &Arc<Self>, mint: Mint) -> Result<Arc<cache::Entry>, Arc<MintError>> {
         let broker = self.clone();
-        let task = self.tasks.spawn(async move { broker.mint_now(&mint).await });
-        task.await.unwrap_or(Err(MintError::Stopping)).map_err(Arc::new)
+        let task = self.tasks.spawn(async move {
+            let minted = broker.mint_now(&mint).await.map_err(Arc::new);
+            if let (Err(error), Some(_)) = (&minted, &mint.held) {
+                broker.flights.fail(&mint.key, error);
+            }
+            minted
+        });
+        task.await.unwrap_or_else(|_| Err(Arc::new(MintError::Stopping)))
     }
 
     async fn mint_now(&self, mint: &Mint) -> Result<Arc<cache::Entry>, MintError> {
@@ -107,13 +124,22 @@ impl Broker {
         let created = site.call(users.create(&new)).await;
         self.metrics.mint(&mint.database, started.elapsed(), created.is_ok());
         if let Err(error) = created {
-            self.condemn(&lease).await;
+            // What did not answer may still be done: that is undone at the deadline, when it must be over.
+            if let EngineError::Refused { .. } = error {
+                self.condemn(&lease).await;
+            }
             return Err(engine(error));
         }
         failpoint::pass("mint.created");
 
         let times = self.times(now, mint);
-        self.activate(mint, lease, times).await?;
+        let handle = lease.handle.clone();
+        let activated = self.activate(mint, lease, times).await;
+        if let Err(MintError::Superseded) = activated {
+            // The reaper came before the user was there; it does not come again. The sweep is behind this.
+            site.call(users.remove(&handle)).await.map_err(engine)?;
+        }
+        activated?;
         failpoint::pass("mint.active");
         let entry = Arc::new(cache::Entry { lease: id, credential, times });
         if mint.shared {

@@ -96,9 +96,13 @@ async fn reap(broker: &Broker, site: &Site) -> Result<Rest, LedgerError> {
     let claimed = broker.ledger.claim_due(&site.name, site.config.concurrency, token, now, hold).await?;
     let full = claimed.len() >= usize::try_from(site.config.concurrency).unwrap_or(usize::MAX);
     let mut ends: FuturesUnordered<_> = claimed.into_iter().map(|claimed| broker.end(claimed)).collect();
+    // One that could not be recorded does not cut the others short.
+    let mut result = Ok(());
     while let Some(ended) = ends.next().await {
-        ended?;
+        result = result.and(ended.map(drop));
     }
+    drop(ends);
+    result?;
     if full {
         return Ok(Rest::None);
     }

@@ -6,7 +6,7 @@ use crate::broker::Broker;
 use crate::cache::CacheKey;
 use crate::engine::EngineError;
 use crate::id::{ClaimToken, LeaseId};
-use crate::ledger::{Change, Entry, Fence, LedgerError};
+use crate::ledger::{Change, Claimed, Entry, Fence, LedgerError};
 use crate::model::{Action, Event, Lease, Principal, State};
 use crate::time::Timestamp;
 
@@ -67,12 +67,27 @@ impl Broker {
         }
         // The claim keeps the reaper, and other renewals, away until the world and the record agree.
         let claim = self.claim_for(lease.id, lease.database.clone()).await?.ok_or(not_renewable)?;
-        let site = self.site(&lease.database)?;
+        let renewed = self.renew_claimed(&claim, until, by, request).await;
+        if renewed.is_err() {
+            self.ledger.release(lease.id, claim.token).await?;
+        }
+        renewed
+    }
+
+    async fn renew_claimed(
+        &self,
+        claim: &Claimed,
+        until: Timestamp,
+        by: &Principal,
+        request: &str,
+    ) -> Result<Lease, RenewError> {
+        let (now, lease) = (self.clock.now(), &claim.lease);
         let life = (until - now).to_std().unwrap_or_default();
-        site.call(site.dynamic_users()?.renew(&lease.handle, life)).await?;
-        let Ok(to) = claim.lease.clone().renew(until, now + life.div_f64(2.0)) else {
-            return Err(RenewError::NotRenewable { state: claim.lease.state.name().as_str() });
+        let Ok(to) = lease.clone().renew(until, now + life.div_f64(2.0)) else {
+            return Err(RenewError::NotRenewable { state: lease.state.name().as_str() });
         };
+        let site = self.site(&lease.database)?;
+        site.call(site.dynamic_users()?.renew(&lease.handle, life)).await?;
         let event = Event::new(now, Action::LeaseRenewed)
             .by(by)
             .about(&to)
@@ -95,7 +110,7 @@ impl Broker {
         &self,
         id: LeaseId,
         database: crate::model::DatabaseName,
-    ) -> Result<Option<crate::ledger::Claimed>, LedgerError> {
+    ) -> Result<Option<Claimed>, LedgerError> {
         let now = self.clock.now();
         let timeout = self.site(&database).map_or(Duration::ZERO, |site| site.timeout());
         let token = ClaimToken::new(now, &*self.entropy);

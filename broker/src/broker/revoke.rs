@@ -65,10 +65,11 @@ impl Broker {
         if let Some(note) = why.note {
             event = event.with("note", note);
         }
-        let change = Change::Move { to: Box::new(to.clone()), fence: Fence::Unclaimed(LeaseState::Active) };
-        // Superseded: it is being ended or renewed; the reaper sees to the first, and the caller of the second asks again.
+        // A renewal that is under way loses its claim, and with it its effect.
+        let change = Change::Move { to: Box::new(to.clone()), fence: Fence::State(LeaseState::Active) };
         let applied = self.ledger.write(Entry::change(change, [event])).await?;
         self.keep.evict(id).await;
+        // Superseded: it has just ended.
         Ok(if applied.is_ok() { to } else { lease })
     }
 

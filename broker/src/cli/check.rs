@@ -32,6 +32,7 @@ pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
     let (current, sites) = Current::build(config, None, &clock, &entropy)?;
     let config = &current.config;
     let mut report = Report::default();
+    check_issuers(&current, &mut report).await;
     check_ledger(config, &mut report).await;
     for site in sites.values() {
         check_site(config, site, &mut report).await;
@@ -55,6 +56,16 @@ impl Report {
     fn warning(&mut self, text: impl std::fmt::Display) {
         self.warnings += 1;
         println!("  warning: {text}");
+    }
+}
+
+async fn check_issuers(current: &Current, report: &mut Report) {
+    for (name, keys) in current.identity.load_keys().await {
+        println!("issuer {name}");
+        match keys {
+            Ok(count) => println!("  has {count} keys"),
+            Err(error) => report.mistake(error),
+        }
     }
 }
 

@@ -3,8 +3,6 @@
 mod answer;
 mod target;
 
-pub(in crate::http) use target::endpoints;
-
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;

@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::config::Span;
 use crate::dsn::Format;
 use crate::http::caller::Caller;
-use crate::http::dsn::endpoints;
 use crate::http::problem::{Problem, Refusals};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, RoleName, Share};
 
@@ -66,7 +65,7 @@ fn role(caller: &Caller, name: &RoleName) -> Result<RoleBody, Problem> {
         database: role.database.clone(),
         engine: permit.database().engine,
         credential: role.credential.kind(),
-        endpoints: endpoints(&permit).into_iter().cloned().collect(),
+        endpoints: role.endpoints_in(permit.database()).into_iter().map(|(name, _)| name.clone()).collect(),
         formats: formats.collect(),
         share: role.share,
         ttl: role.ttl.to_string(),

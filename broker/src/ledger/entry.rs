@@ -55,6 +55,8 @@ pub struct NewLease {
 pub enum Fence {
     /// It is in this state and nobody has a claim on it.
     Unclaimed(LeaseState),
+    /// It is in this state. Whoever has a claim on it loses it.
+    State(LeaseState),
     /// This claim on it is the latest.
     Claim(ClaimToken),
 }

@@ -117,9 +117,10 @@ async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uu
 }
 
 async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> Result<bool, sqlx::Error> {
-    let (from, claim) = match fence {
-        Fence::Unclaimed(state) => (Some(state.as_str()), None),
-        Fence::Claim(token) => (None, Some(token.0)),
+    let (from, unclaimed, claim) = match fence {
+        Fence::Unclaimed(state) => (Some(state.as_str()), true, None),
+        Fence::State(state) => (Some(state.as_str()), false, None),
+        Fence::Claim(token) => (None, false, Some(token.0)),
     };
     let times = to.times();
     let (reason, ended_at) = match &to.state {
@@ -133,7 +134,8 @@ async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> 
             set state = $2, reason = $3, issued_at = $4, refresh_after = $5, expires_at = $6, \
                 max_expires_at = $7, ended_at = $8, due_at = $9, \
                 claim = null, claimed_until = null, attempts = 0, last_error = null \
-          where id = $1 and case when $11::uuid is null then state = $10 and claim is null else claim = $11 end",
+          where id = $1 and ($10::text is null or state = $10) and (not $11 or claim is null) \
+            and ($12::uuid is null or claim = $12)",
     )
     .bind(to.id.0)
     .bind(to.state.name().as_str())
@@ -145,6 +147,7 @@ async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> 
     .bind(ended_at)
     .bind(to.due_at())
     .bind(from)
+    .bind(unclaimed)
     .bind(claim)
     .execute(connection)
     .await?;

@@ -27,14 +27,13 @@ impl<'a> Place<'a> {
         wanted: Option<&str>,
         ca_file: Option<&'a str>,
     ) -> Result<Self, Problem> {
-        let endpoints = endpoints(permit);
+        let endpoints = permit.role().endpoints_in(permit.database());
         let found = match wanted {
-            None => endpoints.first().copied(),
-            Some(wanted) => endpoints.iter().copied().find(|name| name.as_str() == wanted),
+            None => endpoints.first(),
+            Some(wanted) => endpoints.iter().find(|(name, _)| name.as_str() == wanted),
         };
-        let found = found.and_then(|name| permit.database().endpoints.get_key_value(name));
-        let (name, endpoint) = found.ok_or_else(|| {
-            let names: Vec<_> = endpoints.iter().map(|name| name.as_str()).collect();
+        let (name, endpoint) = found.copied().ok_or_else(|| {
+            let names: Vec<_> = endpoints.iter().map(|(name, _)| name.as_str()).collect();
             Problem::invalid("endpoint", format!("this role has the endpoints {}", names.join(", ")))
         })?;
         let database = permit.database_name();
@@ -82,16 +81,6 @@ impl<'a> Place<'a> {
     fn mode(&self) -> TlsMode {
         self.endpoint.tls.as_ref().map_or(TlsMode::VerifyFull, |tls| tls.mode)
     }
-}
-
-/// The endpoints that a role may be used through, the default first.
-pub(in crate::http) fn endpoints(permit: &Permit) -> Vec<&EndpointName> {
-    if !permit.role().endpoints.is_empty() {
-        return permit.role().endpoints.iter().collect();
-    }
-    let mut names: Vec<_> = permit.database().endpoints.keys().collect();
-    names.sort_by_key(|name| (name.as_str() != "primary", name.as_str()));
-    names
 }
 
 /// What sessions call themselves: a DBA sees in `pg_stat_activity` whose they are.
