@@ -9,9 +9,16 @@
 )]
 
 mod cache;
+mod crash;
 mod dsn;
 mod engine_postgres;
 mod identity;
+mod layout;
+mod leaks;
+mod lease;
 mod ledger;
+mod outage;
+mod replica;
 mod stand;
 mod story;
+mod sweep;

@@ -7,6 +7,7 @@ mod caller;
 mod config;
 mod ledger;
 mod psql;
+mod target;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +28,8 @@ use tokio::sync::OnceCell;
 pub use caller::Caller;
 pub use config::Settings;
 pub use ledger::program;
-pub use psql::psql;
+pub use psql::{Outcome, psql};
+pub use target::Target;
 
 /// Runs a test. All tests share one runtime, because they share servers.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
