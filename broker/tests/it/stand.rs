@@ -6,6 +6,7 @@
 mod caller;
 mod config;
 mod ledger;
+mod process;
 mod psql;
 mod target;
 
@@ -25,9 +26,10 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-pub use caller::Caller;
+pub use caller::{Answer, Caller};
 pub use config::Settings;
 pub use ledger::program;
+pub use process::Process;
 pub use psql::{Outcome, psql};
 pub use target::Target;
 
