@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 pub use caller::{Answer, Caller};
-pub use config::Settings;
+pub use config::{Settings, role};
 pub use ledger::program;
 pub use process::Process;
 pub use psql::{Outcome, psql};
