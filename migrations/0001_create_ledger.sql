@@ -4,9 +4,9 @@
 -- Which installation this is. Its tag is part of every user name that the broker makes, so that two
 -- brokers on one database server never take each other's users for orphans.
 create table installation (
-    only boolean primary key default true,
-    tag  text not null,
-    constraint installation_is_one check (only),
+    singleton boolean primary key default true,
+    tag       text not null,
+    constraint installation_is_one check (singleton),
     constraint installation_tag_is_plain check (tag ~ '^[0-9a-f]{6}$')
 );
 insert into installation (tag) values (substr(md5(gen_random_uuid()::text), 1, 6));

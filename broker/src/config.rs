@@ -5,15 +5,23 @@
 mod audit;
 mod binding;
 mod cache;
+mod check;
 mod claim_path;
 mod database;
+mod files;
+mod glob;
 mod issuer;
 mod ledger;
+mod load;
+mod located;
+mod mistake;
 mod role;
+mod schema;
 mod seal;
 mod secret_ref;
 mod server;
 mod units;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -25,8 +33,10 @@ pub use binding::{Binding, Operator, Right, WorkloadPattern};
 pub use cache::{Cache, LocalCache, RedisCache};
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
+pub use glob::Glob;
 pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
 pub use ledger::Ledger;
+pub use mistake::{ConfigError, Mistake};
 pub use role::{CredentialSpec, DynamicUser, Role};
 pub use seal::{Seal, SealKey};
 pub use secret_ref::{SecretError, SecretRef};
@@ -38,6 +48,7 @@ use crate::model::{DatabaseName, IssuerName, RoleName};
 /// The whole configuration of a broker.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "The configuration of dsn-broker")]
 pub struct Config {
     /// Where and how the broker listens.
     pub server: Server,
@@ -55,10 +66,24 @@ pub struct Config {
     pub databases: BTreeMap<DatabaseName, Database>,
     /// Which sets of privileges can be asked for.
     pub roles: BTreeMap<RoleName, Role>,
-    /// Which workloads may use which roles.
+    /// Which workloads may use which roles. Default: none.
     #[serde(default)]
     pub bindings: Vec<Binding>,
-    /// Which workloads may operate the broker.
+    /// Which workloads may operate the broker. Default: none.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    #[serde(skip)]
+    warnings: Vec<Mistake>,
+    #[serde(skip)]
+    files: Vec<std::path::PathBuf>,
 }
+
+impl Config {
+    /// What is not wrong, but may not be meant.
+    pub fn warnings(&self) -> &[Mistake] {
+        &self.warnings
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,33 @@
 //! idempotent: after an error whose effect is not known the same call may be made again, and ending
 //! what is already gone succeeds.
 
+mod breaker;
 pub mod postgres;
+mod site;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::config::DynamicUser;
+pub use site::Site;
+
+use crate::config::{Database, DynamicUser};
+use crate::entropy::Entropy;
 use crate::model::{Credential, CredentialKind, EngineKind, Handle};
+use crate::secret::Secret;
+
+/// Builds the engine of a database: the registry. Connects to nothing yet.
+pub fn build(
+    database: &Database,
+    admin_password: Secret,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Engine, BuildError> {
+    match database.engine {
+        EngineKind::Postgres => postgres::engine(database, admin_password, entropy),
+    }
+}
 
 /// What a database can do for us.
 pub struct Engine {
@@ -99,6 +117,25 @@ pub enum EngineError {
     Refused {
         /// What it said.
         detail: String,
+    },
+}
+
+/// Why an engine cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The admin's endpoint is not one of the database's.
+    #[error("the database has no endpoint {endpoint:?} for its admin")]
+    NoEndpoint {
+        /// The name that was given.
+        endpoint: String,
+    },
+    /// The CA cannot be read.
+    #[error("the CA {} cannot be read", .path.display())]
+    Ca {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
     },
 }
 

@@ -1,1 +1,101 @@
-//! http
+//! The HTTP interface. The only module that knows axum.
+//!
+//! Adding an operation touches three places: its file, its line in [`api`], its test.
+
+mod answer;
+mod audit;
+mod caller;
+mod databases;
+mod dsn;
+mod extract;
+mod guard;
+mod health;
+mod leases;
+mod problem;
+mod rate;
+mod revocations;
+mod roles;
+mod serve;
+mod whoami;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use problem::{Kind, Problem};
+pub use serve::{Listeners, ServeError, serve};
+
+use crate::app::App;
+use rate::Rates;
+
+/// What every handler works with.
+pub(crate) struct Shared {
+    pub(crate) app: Arc<App>,
+    rates: Rates,
+}
+
+/// What handlers take as their state.
+pub(crate) type Web = axum::extract::State<Arc<Shared>>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "dsn-broker",
+        description = "Hands a workload a short-lived, least-privilege, fully parameterized DSN.\n\n\
+                       Every request carries its proof of identity: `Authorization: Bearer …` with a token of a \
+                       configured issuer or an API key of the broker.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Bearer),
+    security(("bearer" = [])),
+)]
+struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+fn api() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(dsn::fetch_dsn, dsn::request_dsn))
+        .routes(routes!(roles::list_roles))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(leases::list::list_leases))
+        .routes(routes!(leases::show::show_lease, leases::revoke::revoke_lease))
+        .routes(routes!(leases::renew::renew_lease))
+        .routes(routes!(revocations::request_revocations))
+        .routes(routes!(databases::list::list_databases))
+        .routes(routes!(databases::show::show_database))
+        .routes(routes!(databases::ca::database_ca))
+        .routes(routes!(audit::search_audit))
+}
+
+/// The OpenAPI document: what `openapi/openapi.json` holds.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+/// The public interface.
+pub(crate) fn public(app: Arc<App>) -> Router {
+    let limits = app.current.load().config.server.limits.clone();
+    let shared = Arc::new(Shared { rates: Rates::new(&limits.rate), app });
+    let (router, document) = api().split_for_parts();
+    router
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(async || Problem::new(Kind::NotFound).into_response())
+        .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed).into_response())
+        .layer(axum::extract::DefaultBodyLimit::max(limits.body.0))
+        .layer(axum::middleware::from_fn_with_state(guard::Guard::new(&shared.app, &limits), guard::guard))
+        .with_state(shared)
+}

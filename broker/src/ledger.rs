@@ -14,6 +14,7 @@ mod entry;
 mod lease_row;
 mod leases;
 mod migrate;
+mod offline;
 mod opening;
 mod verify;
 mod write;
@@ -30,7 +31,10 @@ pub use audit::{AuditFilter, AuditPage, AuditRow};
 pub use entry::{Change, Entry, Fence, NewLease, Refused};
 pub use leases::{Claimed, Filter, Stuck};
 pub use migrate::{MigrateError, migrate};
-pub use verify::{Flaw, Verdict, verify};
+pub use offline::{As, Offline, OfflineError};
+pub use verify::{Flaw, Verdict};
+
+use verify::verify;
 
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::id::StreamId;

@@ -1,3 +1,7 @@
 //! The `dsn-broker` binary: see [`dsn_broker::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dsn_broker::cli::main()
+}

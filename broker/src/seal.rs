@@ -14,6 +14,7 @@
 
 use std::fmt;
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -23,7 +24,9 @@ use crate::entropy::{Entropy, bytes};
 use crate::secret::Secret;
 
 /// Seals and opens.
-pub struct Sealer {
+pub struct Sealer(ArcSwap<Keys>);
+
+struct Keys {
     first: Key,
     others: Vec<Key>,
 }
@@ -91,13 +94,20 @@ impl Sealer {
             all.push(Key::new(id, &text)?);
         }
         let mut all = all.into_iter();
-        Ok(Self { first: all.next().ok_or(SealError::NoKey)?, others: all.collect() })
+        let keys = Keys { first: all.next().ok_or(SealError::NoKey)?, others: all.collect() };
+        Ok(Self(ArcSwap::from_pointee(keys)))
+    }
+
+    /// From now on seals and opens with the keys of `other`.
+    pub fn replace(&self, other: Self) {
+        self.0.store(other.0.into_inner());
     }
 
     /// Seals `plaintext` so that it opens at `place` alone.
     #[expect(clippy::expect_used, reason = "ring refuses only texts of more than 64 GiB")]
     pub fn seal(&self, plaintext: &[u8], place: &[u8], entropy: &dyn Entropy) -> Sealed {
-        let Key { id, aead } = &self.first;
+        let keys = self.0.load();
+        let Key { id, aead } = &keys.first;
         let nonce: [u8; NONCE_LEN] = bytes(entropy);
         let header = header(id);
         let mut text = plaintext.to_vec();
@@ -110,7 +120,8 @@ impl Sealer {
     /// Opens what was sealed at `place`.
     pub fn open(&self, sealed: &Sealed, place: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let parts = sealed.parts().ok_or(OpenError::Malformed)?;
-        let mut keys = std::iter::once(&self.first).chain(&self.others);
+        let all = self.0.load();
+        let mut keys = std::iter::once(&all.first).chain(&all.others);
         let key = keys.find(|key| key.id.as_bytes() == parts.id).ok_or(OpenError::UnknownKey)?;
         let mut text = Zeroizing::new(parts.ciphertext.to_vec());
         let nonce = Nonce::assume_unique_for_key(*parts.nonce);
@@ -123,7 +134,7 @@ impl Sealer {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("first", &self.first.id).finish_non_exhaustive()
+        f.debug_struct("Sealer").field("first", &self.0.load().first.id).finish_non_exhaustive()
     }
 }
 

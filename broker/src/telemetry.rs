@@ -1,12 +1,7 @@
 //! Logs and metrics.
 
-use std::time::Duration;
+mod log;
+mod metrics;
 
-/// Everything that `/metrics` shows.
-#[derive(Debug, Default)]
-pub struct Metrics {}
-
-impl Metrics {
-    /// A batch was written to the ledger, or not.
-    pub fn ledger_batch(&self, _entries: usize, _took: Duration, _written: bool) {}
-}
+pub use log::start as start_log;
+pub use metrics::Metrics;

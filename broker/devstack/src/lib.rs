@@ -2,7 +2,7 @@
 //!
 //! Every server is private: its own temporary folder, its own port, its own password, and a certificate of the
 //! world's own [`Ca`]. It stops, and its folder goes, when its value is dropped, and also when the process that
-//! holds it dies without a chance to say so (see [`scratch`]).
+//! holds it dies without a chance to say so.
 //!
 //! Nothing here is tied to one async runtime: a world in a `static` may be used by tests that each have their own.
 //!

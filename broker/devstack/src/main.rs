@@ -94,13 +94,16 @@ impl Up {
                 () = stdin_ended(), if self.until_stdin_ends => {}
             }
         };
-        tokio::select! {
-            result = self.hold() => result,
-            () = end => Ok(()),
-        }
+        tokio::pin!(end);
+        let world = tokio::select! {
+            world = self.start() => world?,
+            () = &mut end => return Ok(()),
+        };
+        end.await;
+        world.end().await
     }
 
-    async fn hold(&self) -> anyhow::Result<()> {
+    async fn start(&self) -> anyhow::Result<World> {
         let mut world = World::builder().durable(self.durable);
         if self.shared_server {
             world = world.shared_server();
@@ -113,7 +116,7 @@ impl Up {
         world.summary().write_to(&file)?;
         let (pid, folder, issuer) = (std::process::id(), world.folder(), world.oidc().issuer());
         say(&json!({ "pid": pid, "folder": folder, "issuer": issuer, "json": file }).to_string())?;
-        std::future::pending().await
+        Ok(world)
     }
 }
 
@@ -125,7 +128,15 @@ impl Token {
             asked.extend(optional.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v.clone()?.into()))));
         }
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail-with-body", "--noproxy", "*", "--data", &asked.to_string()]);
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--fail-with-body",
+            "--noproxy",
+            "*",
+            "--data",
+            &asked.to_string(),
+        ]);
         if let Some(ca) = &self.ca {
             curl.arg("--cacert").arg(ca);
         }

@@ -141,6 +141,11 @@ impl Postgres {
         .await
     }
 
+    /// Ends the server for good and waits until its folder is gone. Dropping does the same without waiting.
+    pub async fn end(&self) -> anyhow::Result<()> {
+        self.on_server(|inner| inner.scratch.clean_up()).await
+    }
+
     async fn on_server<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> anyhow::Result<T> + Send + 'static,

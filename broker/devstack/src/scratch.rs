@@ -59,6 +59,9 @@ impl Scratch {
             .command("sh")
             .args([OsStr::new("-c"), OsStr::new(GUARD), OsStr::new("devstack-guard")])
             .args([folder.path().as_os_str(), OsStr::new(farewell.name())])
+            // Servers read settings from variables such as PGOPTIONS, and need none of our secrets.
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -125,6 +128,17 @@ impl Scratch {
             bail!("it does not run");
         }
         guard.ask(&format!("all {}", signal.name()))?;
+        Ok(())
+    }
+
+    /// Stops the server and removes the folder, and waits until both are gone. Dropping does the same without waiting.
+    pub(crate) fn clean_up(&self) -> anyhow::Result<()> {
+        let mut guard = self.guard();
+        drop(guard.commands.take());
+        if let Some(mut child) = guard.child.take() {
+            child.wait()?;
+        }
+        guard.server = None;
         Ok(())
     }
 

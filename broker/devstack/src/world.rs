@@ -2,7 +2,7 @@
 
 mod summary;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -20,8 +20,8 @@ use crate::{blocking, entropy};
 #[derive(Debug)]
 pub struct World {
     ca: Ca,
-    scratch: Scratch,
-    ca_path: std::path::PathBuf,
+    scratch: Arc<Scratch>,
+    ca_path: PathBuf,
     ledger: Arc<Postgres>,
     orders: Arc<Postgres>,
     redis: Redis,
@@ -110,6 +110,14 @@ impl World {
     pub fn orders_admin_password(&self) -> &str {
         &self.passwords.orders_admin
     }
+
+    /// Ends all of it and waits until nothing is left. Dropping does the same without waiting.
+    pub async fn end(self) -> anyhow::Result<()> {
+        let scratch = Arc::clone(&self.scratch);
+        let folder = blocking(move || scratch.clean_up());
+        tokio::try_join!(self.ledger.end(), self.orders.end(), self.redis.end(), folder)?;
+        Ok(())
+    }
 }
 
 impl WorldBuilder {
@@ -145,7 +153,16 @@ impl WorldBuilder {
         let (databases, redis, oidc) =
             tokio::join!(self.databases(&ca, &passwords), Redis::start(&ca), Oidc::start(&ca));
         let (ledger, orders) = databases?;
-        Ok(World { ca, scratch, ca_path, ledger, orders, redis: redis?, oidc: oidc?, passwords })
+        Ok(World {
+            ca,
+            scratch: Arc::new(scratch),
+            ca_path,
+            ledger,
+            orders,
+            redis: redis?,
+            oidc: oidc?,
+            passwords,
+        })
     }
 
     async fn databases(

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 
@@ -17,6 +18,28 @@ impl CacheKey {
             hash.update(part.as_bytes());
         }
         Self(hash.finish().as_ref().try_into().expect("32 bytes"))
+    }
+}
+
+/// A text is not a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the key of a cached entry: it should be 64 hexadecimal digits")]
+pub struct NotAKey;
+
+impl FromStr for CacheKey {
+    type Err = NotAKey;
+
+    /// The key that was written with [`fmt::Display`].
+    fn from_str(text: &str) -> Result<Self, NotAKey> {
+        let mut bytes = [0; SHA256_OUTPUT_LEN];
+        if text.len() != 2 * SHA256_OUTPUT_LEN || !text.is_ascii() {
+            return Err(NotAKey);
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let digits = text.get(2 * index..2 * index + 2).ok_or(NotAKey)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| NotAKey)?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -43,6 +66,15 @@ mod tests {
             for (b, other) in keys.iter().enumerate() {
                 assert_eq!(CacheKey::new(one) == CacheKey::new(other), a == b, "{one:?} {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_back_as_it_was_written() {
+        let key = CacheKey::new(&["a"]);
+        assert_eq!(key.to_string().parse(), Ok(key));
+        for bad in ["", "zz", &"g".repeat(64), &"é".repeat(32)] {
+            assert_eq!(bad.parse::<CacheKey>(), Err(super::NotAKey), "{bad}");
         }
     }
 

@@ -1,12 +1,15 @@
 //! `issuers`: whose proofs of identity are accepted.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::config::check;
+use crate::config::mistake::{Key, Mistakes};
 use crate::config::{ClaimPath, Span};
 use crate::time::Timestamp;
 
@@ -24,31 +27,31 @@ pub enum Issuer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OidcIssuer {
-    /// Its identifier: the exact text of the `iss` claim.
+    /// Its identifier: the exact text of the `iss` claim. With `jwks: discovery` an https URL (http on loopback only).
     pub issuer: String,
     /// Who the tokens must be for: one of these must be in the `aud` claim.
     pub audiences: Vec<String>,
     /// The signature algorithms that are accepted; asymmetric only.
     pub algorithms: Vec<Algorithm>,
-    /// Where its keys are. Default: as its discovery document says.
+    /// Where its keys are: `discovery`, `{url: …}` or `{file: …}`. Default: `discovery`.
     #[serde(default)]
     pub jwks: JwksSource,
     /// The CA that signed the certificate of the issuer's server. Default: the system's roots.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// By how much clocks may differ.
+    /// By how much clocks may differ. At most `10m`. Default: `1m`.
     #[serde(default = "leeway")]
     pub leeway: Span,
     /// The longest life (`exp` minus `iat`) that a token may have. Default: no limit.
     #[serde(default)]
     pub max_token_life: Option<Span>,
-    /// The claim that tells the instances (pods, processes) of one subject apart.
+    /// The claim that tells the instances (pods, processes) of one subject apart. Default: none, they are not told apart.
     #[serde(default)]
     pub instance: Option<ClaimPath>,
-    /// How long fetched keys are used before they are fetched again.
+    /// How long fetched keys are used before they are fetched again. At least `1s`. Default: `10m`.
     #[serde(default = "refresh_every")]
     pub refresh_every: Span,
-    /// How soon after a fetch an unknown key identifier may cause the next one.
+    /// How soon after a fetch an unknown key identifier may cause the next one. At least `1s`. Default: `30s`.
     #[serde(default = "cool_down")]
     pub cool_down: Span,
 }
@@ -96,12 +99,100 @@ pub struct ApiKey {
     /// The SHA-256 of the key, in hexadecimal.
     pub sha256: String,
     /// When it stops being accepted (RFC 3339). Default: never.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "time")]
     #[schemars(with = "Option<String>")]
     pub expires_at: Option<Timestamp>,
-    /// Attributes for bindings to look at.
+    /// Attributes for bindings to look at. Default: none.
     #[serde(default)]
     pub claims: BTreeMap<String, String>,
+}
+
+impl Issuer {
+    pub(super) fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        match self {
+            Self::Oidc(oidc) => oidc.check(key, mistakes),
+            Self::ApiKey(api_key) => api_key.check(key, mistakes),
+        }
+    }
+}
+
+impl OidcIssuer {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        self.check_source(key, mistakes);
+        if self.audiences.is_empty() {
+            let message = "without an audience a token that was meant for another service would be accepted: name the broker's";
+            mistakes.add(key.at("audiences"), message);
+        }
+        for (index, audience) in self.audiences.iter().enumerate() {
+            check::not_blank(audience, key.at("audiences").index(index), mistakes);
+        }
+        check::no_repeats(&self.audiences, &key.at("audiences"), mistakes);
+        if self.algorithms.is_empty() {
+            mistakes.add(
+                key.at("algorithms"),
+                "no algorithm is allowed: name those that the issuer signs with, e.g. RS256",
+            );
+        }
+        if let Some(file) = &self.ca {
+            check::authorities(file, &key.at("ca"), mistakes);
+        }
+        if self.leeway > Span::secs(600) {
+            mistakes.add(key.at("leeway"), format!("{} is too long: at most 10m", self.leeway));
+        }
+        if let Some(life) = self.max_token_life {
+            check::at_least(Span::secs(1), life, key.at("max_token_life"), mistakes);
+        }
+        check::at_least(Span::secs(1), self.refresh_every, key.at("refresh_every"), mistakes);
+        check::at_least(Span::secs(1), self.cool_down, key.at("cool_down"), mistakes);
+    }
+
+    /// Where something is fetched, it must be fetched safely: the keys are the trust.
+    fn check_source(&self, key: &Key, mistakes: &mut Mistakes) {
+        match &self.jwks {
+            JwksSource::Discovery => check::web_address(&self.issuer, &key.at("issuer"), mistakes),
+            JwksSource::Url(url) => {
+                check::not_blank(&self.issuer, key.at("issuer"), mistakes);
+                check::web_address(url, &key.at("jwks").at("url"), mistakes);
+            }
+            JwksSource::File(file) => {
+                check::not_blank(&self.issuer, key.at("issuer"), mistakes);
+                if let Err(wrong) = read_jwks(file) {
+                    mistakes.add(key.at("jwks").at("file"), wrong);
+                }
+            }
+        }
+    }
+}
+
+fn read_jwks(file: &Path) -> Result<(), String> {
+    let name = file.display();
+    let text = std::fs::read(file).map_err(|error| format!("the file {name} cannot be read: {error}"))?;
+    let jwks: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| format!("{name} is not JSON: {error}"))?;
+    match jwks.get("keys").and_then(|keys| keys.as_array()) {
+        Some(keys) if !keys.is_empty() => Ok(()),
+        _ => Err(format!("{name} is not a JWK Set: it has no `keys` (RFC 7517 §5)")),
+    }
+}
+
+impl ApiKeyIssuer {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        for (subject, api_key) in &self.keys {
+            let key = key.at("keys").at(subject);
+            check::not_blank(subject, key.clone(), mistakes);
+            let hash = &api_key.sha256;
+            if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                let message = "it is not the SHA-256 of a key, 64 hexadecimal digits: `dsn-broker api-key new` prints one";
+                mistakes.add(key.at("sha256"), message);
+            }
+        }
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let wrong = || D::Error::custom(format!("{text:?} is not a time (RFC 3339), like 2030-01-31T00:00:00Z"));
+    text.parse().map(Some).map_err(|_| wrong())
 }
 
 fn leeway() -> Span {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Span;
+use crate::config::check;
+use crate::config::mistake::{Key, Mistakes};
+use crate::config::{Database, Endpoint, Span};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
@@ -17,28 +19,28 @@ pub struct Role {
     pub database: DatabaseName,
     /// How the credential is made.
     pub credential: CredentialSpec,
-    /// How long a lease lives unless the caller asks for another time.
+    /// How long a lease lives unless the caller asks for another time. At least `10s`.
     pub ttl: Span,
     /// The longest life of a lease, renewals included. Default: `ttl`.
     #[serde(default)]
     pub max_ttl: Option<Span>,
-    /// Who holds the same credential.
+    /// Who holds the same credential. Default: `workload`.
     #[serde(default)]
     pub share: Share,
     /// The endpoints it may be used through; the first is the default. Default: all, `primary` first.
     #[serde(default)]
     pub endpoints: Vec<EndpointName>,
-    /// How long sessions may go on after the end of their lease before they are ended.
+    /// How long sessions may go on after the end of their lease before they are ended. Default: `30s`.
     #[serde(default = "drain")]
     pub drain: Span,
-    /// Settings of the server for every session: `statement_timeout`, `search_path`, …
+    /// Settings of the server for every session: `statement_timeout`, `search_path`, … Default: none.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
 }
 
 /// How a credential is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CredentialSpec {
     /// A fresh database user per lease.
     DynamicUser(DynamicUser),
@@ -54,13 +56,13 @@ pub enum CredentialSpec {
 pub struct DynamicUser {
     /// The database roles it becomes a member of: its privileges. Nothing is ever granted to it directly.
     pub member_of: Vec<String>,
-    /// The role that its sessions act as, so that what they create belongs to that role and outlives the lease.
+    /// The role that its sessions act as, so that what they create belongs to that role and outlives the lease. Default: none, they act as the user itself.
     #[serde(default)]
     pub set_role: Option<String>,
     /// The most sessions it may have at once. Default: no limit.
     #[serde(default)]
     pub connection_limit: Option<u32>,
-    /// Other databases of the same server in which it may come to own things, to be cleaned up too.
+    /// Other databases of the same server in which it may come to own things, to be cleaned up too. Default: none.
     #[serde(default)]
     pub databases: Vec<String>,
 }
@@ -70,7 +72,122 @@ impl Role {
     pub fn max_ttl(&self) -> Duration {
         self.max_ttl.map_or(self.ttl.0, |span| span.0)
     }
+
+    /// The endpoints of its database that it may be used through, the default first.
+    pub fn endpoints_in<'a>(&'a self, database: &'a Database) -> Vec<(&'a EndpointName, &'a Endpoint)> {
+        if !self.endpoints.is_empty() {
+            return self.endpoints.iter().filter_map(|name| database.endpoints.get_key_value(name)).collect();
+        }
+        let mut all: Vec<_> = database.endpoints.iter().collect();
+        all.sort_by_key(|(name, _)| (name.as_str() != "primary", *name));
+        all
+    }
 }
+
+impl Role {
+    pub(super) fn check(
+        &self,
+        databases: &BTreeMap<DatabaseName, Database>,
+        key: &Key,
+        mistakes: &mut Mistakes,
+    ) {
+        match databases.get(&self.database) {
+            Some(database) => self.check_against(database, key, mistakes),
+            None => {
+                let message = format!(
+                    "there is no database `{}`; there are {}",
+                    self.database,
+                    check::list(databases.keys())
+                );
+                mistakes.add(key.at("database"), message);
+            }
+        }
+        check::at_least(SHORTEST_TTL, self.ttl, key.at("ttl"), mistakes);
+        if let Some(max_ttl) = self.max_ttl.filter(|max_ttl| *max_ttl < self.ttl) {
+            mistakes.add(key.at("ttl"), format!("{} is above `max_ttl`, {max_ttl}", self.ttl));
+        }
+        check::no_repeats(&self.endpoints, &key.at("endpoints"), mistakes);
+        for (name, value) in &self.parameters {
+            check_parameter(name, value, key.at("parameters").at(name), mistakes);
+        }
+        if let CredentialSpec::DynamicUser(user) = &self.credential {
+            user.check(&key.at("credential"), mistakes);
+        }
+    }
+
+    fn check_against(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            if !database.endpoints.contains_key(endpoint) {
+                let known = check::list(database.endpoints.keys());
+                let message =
+                    format!("the database `{}` has no endpoint `{endpoint}`; it has {known}", self.database);
+                mistakes.add(key.at("endpoints").index(index), message);
+            }
+        }
+        let (engine, kind) = (database.engine, self.credential.kind());
+        if !engine.credential_kinds().contains(&kind) {
+            let known = check::list(engine.credential_kinds().iter().map(|kind| kind.as_str()));
+            let message =
+                format!("the engine `{}` has no `{}`; it has {known}", engine.as_str(), kind.as_str());
+            mistakes.add(key.at("credential").at("kind"), message);
+        }
+    }
+}
+
+impl DynamicUser {
+    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+        if self.member_of.is_empty() && self.set_role.is_none() {
+            let message = "the user would be a member of nothing and could do nothing: name a database role";
+            mistakes.add(key.at("member_of"), message);
+        }
+        check_names(&self.member_of, &key.at("member_of"), mistakes);
+        check_names(&self.databases, &key.at("databases"), mistakes);
+        if let Some(set_role) = &self.set_role {
+            check_name(set_role, key.at("set_role"), mistakes);
+        }
+        match self.connection_limit {
+            Some(0) => {
+                mistakes.add(key.at("connection_limit"), "0 would let nobody in: at least 1, or none at all")
+            }
+            Some(limit) if i32::try_from(limit).is_err() => {
+                mistakes.add(
+                    key.at("connection_limit"),
+                    format!("{limit} is more than the {} of Postgres", i32::MAX),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_names(names: &[String], key: &Key, mistakes: &mut Mistakes) {
+    check::no_repeats(names, key, mistakes);
+    for (index, name) in names.iter().enumerate() {
+        check_name(name, key.index(index), mistakes);
+    }
+}
+
+/// Postgres cuts names after 63 bytes, silently: the user could become a member of another role than the one meant.
+fn check_name(name: &str, key: Key, mistakes: &mut Mistakes) {
+    if !(1..=63).contains(&name.len()) || name.chars().any(char::is_control) {
+        mistakes.add(key, format!("{name:?} is not a name in Postgres: 1 to 63 bytes"));
+    }
+}
+
+fn check_parameter(name: &str, value: &str, key: Key, mistakes: &mut Mistakes) {
+    let begins_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
+    if !begins_well || !name.bytes().all(plain) {
+        mistakes.add(key, format!("{name:?} is not the name of a setting: use a-z, 0-9, '_' and '.'"));
+    } else if matches!(name, "role" | "session_authorization") {
+        mistakes.add(key, format!("`{name}` decides who the user is, and is not a setting: see `set_role`"));
+    } else if value.chars().any(char::is_control) {
+        mistakes.add(key, "the value has a control character in it");
+    }
+}
+
+/// A shorter lease would end while it is being handed out.
+const SHORTEST_TTL: Span = Span::secs(10);
 
 impl CredentialSpec {
     /// The kind alone.

@@ -5,14 +5,16 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
 /// Where a secret is: `{file: …}` or `{env: …}`. Never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum SecretRef {
     /// In this file, which others than its owner and group must not be able to read. One newline at its end is not part of it.
     File(PathBuf),
@@ -49,6 +51,20 @@ pub enum SecretError {
         /// The file.
         file: PathBuf,
     },
+    /// A key was expected, and it is not base64.
+    #[error("the key in {place} is not base64; make one with `openssl rand -base64 32`")]
+    NotBase64 {
+        /// Where.
+        place: String,
+    },
+    /// A key was expected, and it has another length.
+    #[error("the key in {place} is {length} bytes long, not 32; make one with `openssl rand -base64 32`")]
+    KeyLength {
+        /// Where.
+        place: String,
+        /// Its length in bytes.
+        length: usize,
+    },
     /// There is nothing in the file, or in the variable.
     #[error("the secret in {place} is empty")]
     Empty {
@@ -69,15 +85,65 @@ impl SecretRef {
     /// A file is refused when its group can write it or others can do anything with it; symbolic links are
     /// followed, as Kubernetes mounts secrets through them.
     pub fn read(&self) -> Result<Secret, SecretError> {
-        let (text, place) = match self {
-            Self::File(file) => (read_file(file)?, file.display().to_string()),
+        let text = match self {
+            Self::File(file) => read_file(file)?,
             Self::Env(name) => {
-                let text = std::env::var(name).map_err(|_| SecretError::NotSet { name: name.clone() })?;
-                (Secret::new(text), name.clone())
+                Secret::new(std::env::var(name).map_err(|_| SecretError::NotSet { name: name.clone() })?)
             }
         };
-        if text.expose().is_empty() { Err(SecretError::Empty { place }) } else { Ok(text) }
+        if text.expose().is_empty() { Err(SecretError::Empty { place: self.place() }) } else { Ok(text) }
     }
+
+    /// Reads a key: 32 bytes in base64 (RFC 4648 §4).
+    pub fn read_key(&self) -> Result<[u8; 32], SecretError> {
+        let secret = self.read()?;
+        let not_base64 = |_| SecretError::NotBase64 { place: self.place() };
+        let bytes = Zeroizing::new(BASE64_STANDARD.decode(secret.expose().trim()).map_err(not_base64)?);
+        let length = bytes.len();
+        bytes.as_slice().try_into().map_err(|_| SecretError::KeyLength { place: self.place(), length })
+    }
+
+    /// The file, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Env(_) => None,
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::File(file) => file.display().to_string(),
+            Self::Env(name) => name.clone(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written::Place(place) = Written::deserialize(deserializer)?;
+        Ok(match place {
+            Place::File(file) => Self::File(file),
+            Place::Env(name) => Self::Env(name),
+        })
+    }
+}
+
+/// An untagged enum never shows what it could not understand: it may be the secret itself.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "say where the secret is, {file: …} or {env: …}: the secret itself does not belong here"
+)]
+enum Written {
+    Place(Place),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    File(PathBuf),
+    Env(String),
 }
 
 fn read_file(path: &Path) -> Result<Secret, SecretError> {

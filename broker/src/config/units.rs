@@ -5,17 +5,17 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A duration: `500ms`, `30s`, `15m`, `12h`, `30d`, or several, the longest unit first: `1h30m`. At most `36500d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Written")]
 #[schemars(with = "String", extend("pattern" = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"))]
 pub struct Span(pub Duration);
 
 /// A size in bytes: `512B`, `64KiB`, `1MiB`, `2GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Written")]
 #[schemars(with = "String", extend("pattern" = "^[0-9]+(B|KiB|MiB|GiB)$"))]
 pub struct Size(pub usize);
 
@@ -84,11 +84,17 @@ impl fmt::Display for Span {
     }
 }
 
-impl TryFrom<String> for Span {
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl TryFrom<Written> for Span {
     type Error = UnitError;
 
-    fn try_from(text: String) -> Result<Self, UnitError> {
-        text.parse()
+    fn try_from(written: Written) -> Result<Self, UnitError> {
+        written.to_string().parse()
     }
 }
 
@@ -112,11 +118,34 @@ impl fmt::Display for Size {
     }
 }
 
-impl TryFrom<String> for Size {
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl TryFrom<Written> for Size {
     type Error = UnitError;
 
-    fn try_from(text: String) -> Result<Self, UnitError> {
-        text.parse()
+    fn try_from(written: Written) -> Result<Self, UnitError> {
+        written.to_string().parse()
+    }
+}
+
+/// What people write, with or without the unit: forgetting it deserves the answer that names the units.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a number with a unit belongs here, like 15m or 64KiB")]
+enum Written {
+    Text(String),
+    Number(i64),
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+        }
     }
 }
 

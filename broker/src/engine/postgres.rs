@@ -1,1 +1,150 @@
-//! postgres
+//! The engine for a Postgres server of one's own (13 to 18).
+//!
+//! A user per lease, made and unmade with statements by the broker's own user there, which needs CREATEROLE
+//! and nothing more (from version 16 on: and the admin option on the roles it hands out).
+//!
+//! Guarantees: the password itself never reaches the server ([`scram`]); a user has its privileges by
+//! membership alone ([`create`]); once it is removed, no session of it is left ([`remove`]); no call takes
+//! longer than the database's timeout, whatever the server does.
+
+mod connections;
+mod create;
+mod failure;
+mod inspect;
+mod options;
+mod quote;
+mod remove;
+mod scram;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::Row as _;
+use tokio::sync::Semaphore;
+
+use self::connections::Connections;
+use self::failure::{Failure, UNDEFINED_OBJECT};
+use crate::config::{Database, DynamicUser};
+use crate::engine::{
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, NewUser, RoleInfo, ServerInfo,
+};
+use crate::entropy::{self, Entropy};
+use crate::model::{EngineKind, Handle};
+use crate::secret::Secret;
+
+/// Builds the engine. Connects to nothing until it is used.
+pub fn engine(
+    database: &Database,
+    admin_password: Secret,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Engine, BuildError> {
+    let options = options::connect_options(database)?;
+    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
+    let postgres = Arc::new(Postgres {
+        connections: Connections::new(options, admin_password, at_once, Arc::clone(&entropy)),
+        removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
+        dbname: database.dbname.clone(),
+        timeout: database.timeout.0,
+        entropy,
+    });
+    Ok(Engine {
+        kind: EngineKind::Postgres,
+        dynamic_users: Some(Arc::clone(&postgres) as Arc<dyn DynamicUsers>),
+        inspection: postgres,
+    })
+}
+
+struct Postgres {
+    connections: Connections,
+    /// Fewer than there are connections: removals that wait for locks must not keep new users from being made.
+    removals: Semaphore,
+    dbname: String,
+    /// How long a call may take, waiting for others included.
+    timeout: Duration,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Postgres {
+    /// Does it, or gives up in time.
+    fn bounded<'a, T: Send>(
+        &'a self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, EngineError>> {
+        Box::pin(async move {
+            match tokio::time::timeout(self.timeout, work).await {
+                Ok(result) => result.map_err(EngineError::from),
+                Err(_) => Err(EngineError::Unavailable {
+                    detail: format!("{}: not done within {:?}", self.connections.place(), self.timeout),
+                }),
+            }
+        })
+    }
+}
+
+impl DynamicUsers for Postgres {
+    fn handle(&self, username: &str, spec: &DynamicUser) -> Handle {
+        let mut databases = vec![self.dbname.clone()];
+        for database in &spec.databases {
+            if !databases.contains(database) {
+                databases.push(database.clone());
+            }
+        }
+        Handle { username: username.to_owned(), databases, owner: spec.set_role.clone() }
+    }
+
+    fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            let salt = entropy::bytes(&*self.entropy);
+            let verifier = scram::verifier(&user.credential.password, &salt)
+                .ok_or_else(|| Failure::refused("the password is not printable ASCII"))?;
+            self.connections.run(&create::create(user, &verifier)?).await.map(drop)
+        })
+    }
+
+    fn renew<'a>(&'a self, handle: &'a Handle, ttl: Duration) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(
+            async move { self.connections.run(&create::renew(&handle.username, ttl)?).await.map(drop) },
+        )
+    }
+
+    fn disable<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            match self.connections.run(&create::disable(&handle.username)?).await {
+                Err(failure) if failure.is(UNDEFINED_OBJECT) => Ok(()),
+                other => other.map(drop),
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            let _turn =
+                self.removals.acquire().await.map_err(|_| Failure::refused("the engine is closed"))?;
+            remove::remove(&self.connections, handle).await
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        self.bounded(async move {
+            let sql = format!(
+                "SELECT rolname::text FROM pg_roles WHERE starts_with(rolname::text, {})
+                  ORDER BY rolname COLLATE \"C\"",
+                quote::literal(prefix)?
+            );
+            let rows = self.connections.run(&sql).await?;
+            rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        })
+    }
+}
+
+impl Inspection for Postgres {
+    fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>> {
+        self.bounded(inspect::server(&self.connections))
+    }
+
+    fn role<'a>(&'a self, spec: &'a DynamicUser) -> BoxFuture<'a, Result<RoleInfo, EngineError>> {
+        self.bounded(inspect::role(&self.connections, spec))
+    }
+}

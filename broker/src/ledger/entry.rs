@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 pub struct Entry {
     pub(super) change: Option<Change>,
     pub(super) events: Vec<Event>,
+    /// The lease that must be active for the events to be written.
+    pub(super) while_active: Option<LeaseId>,
     pub(super) last: bool,
 }
 
@@ -53,6 +55,8 @@ pub struct NewLease {
 pub enum Fence {
     /// It is in this state and nobody has a claim on it.
     Unclaimed(LeaseState),
+    /// It is in this state. Whoever has a claim on it loses it.
+    State(LeaseState),
     /// This claim on it is the latest.
     Claim(ClaimToken),
 }
@@ -71,12 +75,18 @@ pub enum Refused {
 impl Entry {
     /// Events alone.
     pub fn events(events: impl IntoIterator<Item = Event>) -> Self {
-        Self { change: None, events: events.into_iter().collect(), last: false }
+        Self { events: events.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The record that `lease` is handed out: written only while the lease is active, so that what was
+    /// revoked is not delivered, whatever a cache still holds.
+    pub fn delivery(lease: LeaseId, event: Event) -> Self {
+        Self { events: vec![event], while_active: Some(lease), ..Self::default() }
     }
 
     /// A change and what is recorded of it.
     pub fn change(change: Change, events: impl IntoIterator<Item = Event>) -> Self {
-        Self { change: Some(change), events: events.into_iter().collect(), last: false }
+        Self { change: Some(change), events: events.into_iter().collect(), ..Self::default() }
     }
 
     /// The entry that ends the stream.

@@ -130,6 +130,17 @@ impl Ledger {
         row.map(|row| row.claimed(token)).transpose()
     }
 
+    /// Gives a claim back, the lease being as it was.
+    pub async fn release(&self, id: LeaseId, token: ClaimToken) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "update leases set claim = null, claimed_until = null, attempts = 0 where id = $1 and claim = $2",
+        )
+        .bind(id.0)
+        .bind(token.0)
+        .execute(&self.pool);
+        self.bounded("giving a claim back", query).await.map(drop)
+    }
+
     /// When the next lease at `database` is due, as far as it is known now.
     pub async fn next_due(&self, database: &DatabaseName) -> Result<Option<Timestamp>, LedgerError> {
         let query = sqlx::query_scalar(
@@ -138,6 +149,16 @@ impl Ledger {
         .bind(database.as_str())
         .fetch_optional(&self.pool);
         self.bounded("asking what is due next", query).await
+    }
+
+    /// Makes a lease that has not ended due now.
+    pub async fn condemn(&self, id: LeaseId, now: Timestamp) -> Result<(), LedgerError> {
+        let query =
+            sqlx::query("update leases set due_at = $2 where id = $1 and due_at > $2 and claim is null")
+                .bind(id.0)
+                .bind(now)
+                .execute(&self.pool);
+        self.bounded("condemning a lease", query).await.map(drop)
     }
 
     /// Makes pending leases that match due at once, so that they never come to life.

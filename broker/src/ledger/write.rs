@@ -37,6 +37,22 @@ pub(super) async fn apply(
     Ok(applied)
 }
 
+/// Which of these leases are active.
+pub(super) async fn active(
+    connection: &mut PgConnection,
+    leases: HashSet<Uuid>,
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    if leases.is_empty() {
+        return Ok(leases);
+    }
+    let leases: Vec<Uuid> = leases.into_iter().collect();
+    let rows: Vec<Uuid> = sqlx::query_scalar("select id from leases where id = any($1) and state = 'active'")
+        .bind(leases)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The lease that a change is about.
 pub(super) fn subject(change: &Change) -> Uuid {
     match change {
@@ -48,6 +64,7 @@ pub(super) fn subject(change: &Change) -> Uuid {
 
 /// Inserts new leases as far as quotas allow, and answers which.
 ///
+/// A lease counts until it is time for its successor, so that a quota never stands in the way of that one.
 /// Workloads with a quota are locked in a fixed order, so that two replicas cannot both take the last place.
 async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uuid>, sqlx::Error> {
     let mut counted: Vec<String> =
@@ -93,16 +110,17 @@ async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uu
                 select count(*) from leases \
                  where leases.issuer = counted.issuer and leases.subject = counted.subject \
                    and leases.role = counted.role and leases.due_at is not null \
-                   and leases.state in ('pending', 'active')) \
+                   and (leases.state = 'pending' or leases.refresh_after > counted.created_at)) \
          returning id",
     );
     query.build_query_scalar().fetch_all(connection).await
 }
 
 async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> Result<bool, sqlx::Error> {
-    let (from, claim) = match fence {
-        Fence::Unclaimed(state) => (Some(state.as_str()), None),
-        Fence::Claim(token) => (None, Some(token.0)),
+    let (from, unclaimed, claim) = match fence {
+        Fence::Unclaimed(state) => (Some(state.as_str()), true, None),
+        Fence::State(state) => (Some(state.as_str()), false, None),
+        Fence::Claim(token) => (None, false, Some(token.0)),
     };
     let times = to.times();
     let (reason, ended_at) = match &to.state {
@@ -116,7 +134,8 @@ async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> 
             set state = $2, reason = $3, issued_at = $4, refresh_after = $5, expires_at = $6, \
                 max_expires_at = $7, ended_at = $8, due_at = $9, \
                 claim = null, claimed_until = null, attempts = 0, last_error = null \
-          where id = $1 and case when $11::uuid is null then state = $10 and claim is null else claim = $11 end",
+          where id = $1 and ($10::text is null or state = $10) and (not $11 or claim is null) \
+            and ($12::uuid is null or claim = $12)",
     )
     .bind(to.id.0)
     .bind(to.state.name().as_str())
@@ -128,6 +147,7 @@ async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> 
     .bind(ended_at)
     .bind(to.due_at())
     .bind(from)
+    .bind(unclaimed)
     .bind(claim)
     .execute(connection)
     .await?;

@@ -139,18 +139,30 @@ impl Writer {
         };
         let changes: Vec<&Change> = entries.iter().filter_map(|entry| entry.change.as_ref()).collect();
         if changes.is_empty() {
-            // One statement is its own transaction: nothing to begin, nothing to commit.
-            let events = entries.iter().flat_map(|entry| &entry.events);
-            let head = self.append(&mut connection, head, events).await?;
-            return Ok((head, entries.iter().map(|_| Ok(())).collect()));
+            // Only one statement writes, and is its own transaction: nothing to begin, nothing to commit.
+            return self.statements(&mut connection, head, entries, &changes).await;
         }
         let mut transaction = connection.begin().await?;
-        let applied = write::apply(&mut transaction, &changes).await?;
-        let outcomes: Vec<_> = entries.iter().map(|entry| outcome(entry, &applied)).collect();
+        let done = self.statements(&mut transaction, head, entries, &changes).await?;
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    async fn statements(
+        &self,
+        connection: &mut PgConnection,
+        head: Head,
+        entries: &[&Entry],
+        changes: &[&Change],
+    ) -> Result<(Head, Vec<Result<(), Refused>>), sqlx::Error> {
+        let applied = write::apply(connection, changes).await?;
+        let needed: HashSet<Uuid> =
+            entries.iter().filter_map(|entry| entry.while_active).map(|lease| lease.0).collect();
+        let active = write::active(connection, needed).await?;
+        let outcomes: Vec<_> = entries.iter().map(|entry| outcome(entry, &applied, &active)).collect();
         let written = entries.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
         let events = written.flat_map(|(entry, _)| &entry.events);
-        let head = self.append(&mut transaction, head, events).await?;
-        transaction.commit().await?;
+        let head = self.append(connection, head, events).await?;
         Ok((head, outcomes))
     }
 
@@ -225,7 +237,10 @@ impl Writer {
     }
 }
 
-fn outcome(entry: &Entry, applied: &HashSet<Uuid>) -> Result<(), Refused> {
+fn outcome(entry: &Entry, applied: &HashSet<Uuid>, active: &HashSet<Uuid>) -> Result<(), Refused> {
+    if entry.while_active.is_some_and(|lease| !active.contains(&lease.0)) {
+        return Err(Refused::Superseded);
+    }
     match &entry.change {
         Some(change) if !applied.contains(&write::subject(change)) => Err(match change {
             Change::Open(_) => Refused::Quota,

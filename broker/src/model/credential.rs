@@ -14,6 +14,22 @@ pub enum EngineKind {
     Postgres,
 }
 
+impl EngineKind {
+    /// The kinds of credential it can make.
+    pub fn credential_kinds(self) -> &'static [CredentialKind] {
+        match self {
+            Self::Postgres => &[CredentialKind::DynamicUser],
+        }
+    }
+
+    /// As it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 /// How a credential is made.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
@@ -26,6 +42,17 @@ pub enum CredentialKind {
     RotatedPassword,
     /// A provider's short-lived token, used as the password.
     ConnectToken,
+}
+
+impl CredentialKind {
+    /// As it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DynamicUser => "dynamic_user",
+            Self::RotatedPassword => "rotated_password",
+            Self::ConnectToken => "connect_token",
+        }
+    }
 }
 
 /// Who holds the same credential.

@@ -10,3 +10,7 @@
 
 mod cache;
 mod dsn;
+mod engine_postgres;
+mod identity;
+mod stand;
+mod story;

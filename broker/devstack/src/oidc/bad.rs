@@ -144,8 +144,8 @@ impl Bad {
             Self::AlgNoneMixedCase => ("alg", json!("nOnE")),
             Self::HmacWithPublicPem | Self::HmacWithPublicJwk => ("alg", json!("HS256")),
             Self::AlgorithmOfOtherKey => {
-                let rsa = header.get("alg").and_then(Value::as_str).is_some_and(|alg| alg.contains('S'));
-                ("alg", json!(if rsa { "EdDSA" } else { "RS256" }))
+                let ed25519 = header.get("alg").is_some_and(|alg| alg == "EdDSA");
+                ("alg", json!(if ed25519 { "RS256" } else { "EdDSA" }))
             }
             Self::UnknownKid => ("kid", json!("nobody-published-this")),
             Self::NoKid => {

@@ -24,8 +24,8 @@ pub(super) fn server(tls: Option<&IssuedFiles>, durable: bool, further: &[(Strin
         set("ssl_key_file", &files.key.to_string_lossy());
     }
     if !durable {
+        // A commit still survives a kill of the server, since it reaches the kernel.
         set("fsync", "off");
-        set("synchronous_commit", "off");
         set("full_page_writes", "off");
     }
     for (name, value) in further {

@@ -28,9 +28,9 @@ children() { # Postgres gives each of its processes a session of its own, so the
     done
 }
 
-signal() { # the server first: then it cannot make further children
-    kill -s "$1" "$server"
-    for child in $(children); do kill -s "$1" "$child"; done
+signal() { # stopped first, the server makes no further children, and does not die before it is known who they are
+    kill -s STOP "$server"
+    for process in $(children) "$server"; do kill -s "$1" "$process"; done
 }
 
 while read -r verb argument; do
@@ -56,5 +56,11 @@ if [ -n "$server" ]; then
         sleep 0.05
     done
     wait "$server" 2>/dev/null
+fi
+
+# A killed Postgres leaves a segment of shared memory, whose number is in the lock file that it leaves, too.
+if [ -f "$folder/data/postmaster.pid" ]; then
+    set -- $(sed -n 7p "$folder/data/postmaster.pid")
+    ipcrm -m "$2" 2>/dev/null
 fi
 rm -rf "$folder"

@@ -1,0 +1,14 @@
+//! devstack as its users see it: through `psql`, `redis-cli`, `curl` and the process table.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod cleanup;
+mod health;
+mod oidc;
+mod postgres;
+mod process;
+mod program;
+mod redis;
+mod tokens;
+mod verifier;
+mod world;

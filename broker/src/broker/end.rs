@@ -1,0 +1,87 @@
+//! The end of a credential, whoever asks for it: no new logins, drain, sessions ended, gone.
+
+use std::time::Duration;
+
+use crate::broker::{Broker, failpoint};
+use crate::engine::EngineError;
+use crate::ledger::{Change, Claimed, Entry, Fence, LedgerError};
+use crate::model::{Action, Event, Lease, Reason, State};
+
+/// How long the first pause after a failed try is; doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a pause is at most: it is tried for ever.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+impl Broker {
+    /// Brings a claimed lease one step nearer to its end; answers the lease as it is then.
+    ///
+    /// If the database cannot be told now, the lease stays as it is, and is tried again later.
+    pub(super) async fn end(&self, claimed: Claimed) -> Result<Lease, LedgerError> {
+        failpoint::pass("end.claimed");
+        let now = self.clock.now();
+        let lease = &claimed.lease;
+        self.keep.evict(lease.id).await;
+        let drains = matches!(lease.state, State::Active(_)) && !lease.drain.is_zero();
+        let done = if drains { self.disable(lease).await } else { self.remove(lease).await };
+        if let Err(error) = done {
+            self.defer(&claimed, &error).await?;
+            return Ok(claimed.lease);
+        }
+        let ended = match drains {
+            true => lease.clone().drain(now, Reason::Expired),
+            false => lease.clone().end(now, Reason::Expired),
+        };
+        let Ok(to) = ended else { return Ok(claimed.lease) };
+        let event =
+            Event::new(now, action(&to.state)).about(&to).with("username", to.handle.username.as_str());
+        let event = match &to.state {
+            State::Draining { reason, .. } | State::Revoked { reason, .. } => {
+                event.with("reason", reason.as_str())
+            }
+            State::Pending { .. } | State::Active(_) | State::Failed { .. } => event,
+        };
+        let change = Change::Move { to: Box::new(to.clone()), fence: Fence::Claim(claimed.token) };
+        // Whoever took the claim over in the meantime did, or will do, the same.
+        let _ = self.ledger.write(Entry::change(change, [event])).await?;
+        self.metrics.lease_ended(&to.database, to.state.name());
+        Ok(to)
+    }
+
+    async fn disable(&self, lease: &Lease) -> Result<(), EngineError> {
+        let site = self.site(&lease.database)?;
+        site.call(site.dynamic_users()?.disable(&lease.handle)).await?;
+        failpoint::pass("end.disabled");
+        Ok(())
+    }
+
+    async fn remove(&self, lease: &Lease) -> Result<(), EngineError> {
+        let site = self.site(&lease.database)?;
+        site.call(site.dynamic_users()?.remove(&lease.handle)).await?;
+        failpoint::pass("end.removed");
+        Ok(())
+    }
+
+    async fn defer(&self, claimed: &Claimed, error: &EngineError) -> Result<(), LedgerError> {
+        let lease = &claimed.lease;
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(claimed.attempts - 1)).min(LONGEST_PAUSE);
+        let due_at = self.clock.now() + pause;
+        tracing::error!(
+            lease.id = %lease.id, database.name = %lease.database, user = lease.handle.username,
+            attempts = claimed.attempts, %error, next_try = %due_at.to_rfc3339(),
+            "a credential could not be ended; it is tried again"
+        );
+        self.metrics.end_failed(&lease.database);
+        let change =
+            Change::Defer { lease: lease.id, claim: claimed.token, due_at, error: error.to_string() };
+        let _ = self.ledger.write(Entry::change(change, [])).await?;
+        Ok(())
+    }
+}
+
+fn action(state: &State) -> Action {
+    match state {
+        State::Failed { .. } => Action::LeaseUndone,
+        State::Revoked { .. } => Action::LeaseRevoked,
+        State::Pending { .. } | State::Active(_) | State::Draining { .. } => Action::LeaseEnding,
+    }
+}

@@ -1,0 +1,64 @@
+//! The cache, with something to go on with while it is away.
+//!
+//! While Redis does not answer, this replica keeps what it mints itself. That such a credential was revoked
+//! by another replica is not heard of here, but the ledger refuses to record its delivery.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::{Cache, CacheKey, Entry, LockGuard};
+use crate::id::LeaseId;
+use crate::time::Clock;
+
+/// The shared cache, and this replica's own for when that is away.
+pub(super) struct Keep {
+    shared: Arc<Cache>,
+    own: Cache,
+}
+
+/// Who may make a new entry.
+pub(super) enum Turn {
+    /// We, until the guard is dropped; without the cache's help there is none.
+    Ours(#[expect(dead_code, reason = "held, not read")] Option<LockGuard>),
+    /// Another replica is at it.
+    Theirs,
+}
+
+impl Keep {
+    pub(super) fn new(shared: Arc<Cache>, clock: Arc<dyn Clock>) -> Self {
+        Self { shared, own: Cache::local(clock) }
+    }
+
+    pub(super) async fn get(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+        match self.shared.get(key).await {
+            Ok(found) => found,
+            Err(_) => self.own.get(key).await.ok().flatten(),
+        }
+    }
+
+    pub(super) async fn put(&self, key: &CacheKey, entry: &Arc<Entry>) {
+        if self.shared.put(key, entry.clone()).await.is_err() {
+            let _ = self.own.put(key, entry.clone()).await;
+        }
+    }
+
+    pub(super) async fn evict(&self, lease: LeaseId) {
+        let _ = self.own.evict(lease).await;
+        if let Err(error) = self.shared.evict(lease).await {
+            tracing::warn!(lease.id = %lease, %error, "the shared cache could not be told that a lease ends; the ledger refuses its delivery");
+        }
+    }
+
+    pub(super) async fn turn(&self, key: &CacheKey, ttl: Duration) -> Turn {
+        match self.shared.lock(key, ttl).await {
+            Ok(Some(guard)) => Turn::Ours(Some(guard)),
+            Ok(None) => Turn::Theirs,
+            Err(_) => Turn::Ours(None),
+        }
+    }
+
+    /// Waits for what another replica is making; `None` if it does not come.
+    pub(super) async fn wait(&self, key: &CacheKey, within: Duration) -> Option<Arc<Entry>> {
+        self.shared.wait(key, None, within).await.ok().flatten()
+    }
+}

@@ -1,0 +1,123 @@
+//! Looks for users of ours that no lease accounts for.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::{Broker, name};
+use crate::config::SweepMode;
+use crate::engine::{EngineError, Site};
+use crate::ledger::{Entry, LedgerError};
+use crate::model::{Action, DatabaseName, Event, Handle};
+use crate::time::{Timestamp, sleep};
+
+/// How often it is looked whether a database's turn has come.
+const TICK: Duration = Duration::from_secs(15);
+
+/// What was found at each database the last time.
+pub type Orphans = BTreeMap<DatabaseName, Vec<String>>;
+
+/// The search, over all databases in turn.
+pub struct Sweeper {
+    broker: Arc<Broker>,
+    found: Mutex<Orphans>,
+}
+
+/// Why a search failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The database.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl Sweeper {
+    /// A search that has found nothing yet.
+    pub fn new(broker: Arc<Broker>) -> Arc<Self> {
+        Arc::new(Self { broker, found: Mutex::default() })
+    }
+
+    /// What was found at `database` the last time.
+    pub fn found(&self, database: &DatabaseName) -> Vec<String> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get(database).cloned().unwrap_or_default()
+    }
+
+    /// Searches each database when its time comes, until stopped.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut last: BTreeMap<DatabaseName, Timestamp> = BTreeMap::new();
+        loop {
+            let now = self.broker.clock.now();
+            for (name, site) in self.broker.sites.load_full().iter() {
+                let due = last.get(name).is_none_or(|last| *last + site.config.sweep.every.0 <= now);
+                if due {
+                    last.insert(name.clone(), now);
+                    // Each in a task of its own: one that hangs keeps nobody.
+                    let (sweeper, site) = (self.clone(), site.clone());
+                    self.broker.tasks.spawn(async move {
+                        if let Err(error) = sweeper.sweep(&site).await {
+                            tracing::warn!(database.name = %site.name, %error, "orphans could not be looked for");
+                        }
+                    });
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(&*self.broker.clock, TICK) => {}
+            }
+        }
+    }
+
+    /// Searches one database now; answers the users that no lease accounts for.
+    pub async fn sweep(&self, site: &Site) -> Result<Vec<String>, SweepError> {
+        let prefix = name::prefix(self.broker.tag().await?);
+        let candidates = self.unaccounted(site, &prefix).await?;
+        // A lease that ended between the two questions looks like an orphan; its user is gone at the second look.
+        let orphans = if candidates.is_empty() {
+            candidates
+        } else {
+            let still_there: HashSet<String> =
+                site.call(site.dynamic_users()?.list(&prefix)).await?.into_iter().collect();
+            candidates.into_iter().filter(|user| still_there.contains(user)).collect()
+        };
+        self.broker.metrics.orphans(&site.name, orphans.len());
+        let known = self.found(&site.name);
+        for user in &orphans {
+            if site.config.sweep.mode == SweepMode::Remove {
+                self.remove(site, user).await?;
+            } else if !known.contains(user) {
+                self.record(site, Action::OrphanFound, user).await?;
+            }
+        }
+        let left = if site.config.sweep.mode == SweepMode::Remove { Vec::new() } else { orphans.clone() };
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(site.name.clone(), left);
+        Ok(orphans)
+    }
+
+    async fn unaccounted(&self, site: &Site, prefix: &str) -> Result<Vec<String>, SweepError> {
+        let users = site.call(site.dynamic_users()?.list(prefix)).await?;
+        let accounted: HashSet<String> =
+            self.broker.ledger.accounted_for(&site.name, &users).await?.into_iter().collect();
+        Ok(users.into_iter().filter(|user| !accounted.contains(user)).collect())
+    }
+
+    async fn remove(&self, site: &Site, user: &str) -> Result<(), SweepError> {
+        let handle =
+            Handle { username: user.to_owned(), databases: vec![site.config.dbname.clone()], owner: None };
+        site.call(site.dynamic_users()?.remove(&handle)).await?;
+        self.record(site, Action::OrphanRemoved, user).await
+    }
+
+    async fn record(&self, site: &Site, action: Action, user: &str) -> Result<(), SweepError> {
+        tracing::warn!(database.name = %site.name, user, "{}: a user that no lease accounts for", action.as_str());
+        let mut event = Event::new(self.broker.clock.now(), action).with("username", user);
+        event.database = Some(site.name.clone());
+        let _ = self.broker.ledger.write(Entry::events([event])).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Who calls: the extractor that authenticates.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use crate::app::Current;
+use crate::config::Right;
+use crate::http::Shared;
+use crate::http::guard::{self, RequestId};
+use crate::http::problem::{Kind, Problem};
+use crate::model::{Action, Event, RoleName, Workload};
+use crate::policy::{OperatorPermit, Permit};
+use crate::secret::Secret;
+
+/// An authenticated caller, and the configuration that its request is judged by from here on.
+pub(super) struct Caller {
+    pub(super) workload: Arc<Workload>,
+    pub(super) request: String,
+    pub(super) current: Arc<Current>,
+    shared: Arc<Shared>,
+}
+
+impl FromRequestParts<Arc<Shared>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let app = &shared.app;
+        let current = app.current.load_full();
+        let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let failed = |reason: String, kind| {
+            app.metrics.authentication_failed();
+            let event = Event::new(app.clock.now(), Action::AuthenticationFailed).in_request(&request);
+            app.failures.record(event, &reason);
+            Problem::new(kind).because(reason)
+        };
+        let proof = bearer(parts).map_err(|reason| failed(reason.to_owned(), Kind::Unauthenticated))?;
+        let workload = current.identity.authenticate(&proof).await.map_err(|error| {
+            let kind = if error.is_our_fault() { Kind::IssuerUnavailable } else { Kind::Unauthenticated };
+            failed(error.to_string(), kind)
+        })?;
+        if let Some(guard::Caller(caller)) = parts.extensions.get() {
+            let _ = caller.set(workload.principal.clone());
+        }
+        if !shared.rates.admit(&workload.principal, app.clock.now()) {
+            return Err(Problem::new(Kind::TooManyRequests).because("server.limits.rate"));
+        }
+        Ok(Self { workload, request, current, shared: shared.clone() })
+    }
+}
+
+impl Caller {
+    /// The permit for a role. The refusal is the same for a role that does not exist and one that is not bound.
+    pub(super) fn permit(&self, role: &str) -> Result<Permit, Problem> {
+        let name = role.parse::<RoleName>().map_err(|error| self.refused(&error, None))?;
+        self.current
+            .policy
+            .authorize(&self.workload, &name)
+            .map_err(|refusal| self.refused(&refusal, Some(name)))
+    }
+
+    /// The permit for an operator's work.
+    pub(super) fn operate(&self, right: Right) -> Result<OperatorPermit, Problem> {
+        self.current.policy.operate(&self.workload, right).map_err(|refusal| self.refused(&refusal, None))
+    }
+
+    /// Whether the caller has this right.
+    pub(super) fn has(&self, right: Right) -> bool {
+        self.current.policy.rights(&self.workload).contains(&right)
+    }
+
+    fn refused(&self, refusal: &dyn std::error::Error, role: Option<RoleName>) -> Problem {
+        let app = &self.shared.app;
+        let mut event = Event::new(app.clock.now(), Action::AuthorizationRefused)
+            .by(&self.workload.principal)
+            .in_request(&self.request);
+        event.role = role;
+        app.failures.record(event, &refusal.to_string());
+        Problem::new(Kind::Forbidden).because(refusal)
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<Secret, &'static str> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or("there is no Authorization header")?;
+    if values.next().is_some() {
+        return Err("there is more than one Authorization header");
+    }
+    let text = value.to_str().map_err(|_| "the Authorization header is not ASCII")?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
+            Ok(Secret::new(token.trim()))
+        }
+        _ => Err("the Authorization header does not read Bearer and a token"),
+    }
+}

@@ -1,0 +1,29 @@
+//! `GET /v1/leases/{id}`
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use crate::config::Right;
+use crate::http::Web;
+use crate::http::caller::Caller;
+use crate::http::leases::{LeaseBody, visible};
+use crate::http::problem::{Problem, ProblemBody, Refusals};
+
+/// Show a lease
+#[utoipa::path(
+    get, path = "/v1/leases/{id}", tag = "leases",
+    params(("id" = String, Path, description = "The identifier of the lease")),
+    responses(
+        (status = 200, body = LeaseBody),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json",
+         description = "There is no such lease, or it is not the caller's"),
+        Refusals,
+    )
+)]
+pub(in crate::http) async fn show_lease(
+    State(web): Web,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<LeaseBody>, Problem> {
+    Ok(Json(visible(&web, &caller, &id, Right::Leases).await?.into()))
+}

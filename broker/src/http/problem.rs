@@ -1,0 +1,299 @@
+//! Refusals, as RFC 9457 problems, from one closed list of kinds.
+//!
+//! The caller learns the kind and the request's identifier; the log and the audit learn why.
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::broker::{IssueError, RenewError, RevokeError};
+use crate::engine::EngineError;
+use crate::ledger::LedgerError;
+
+/// What kind of refusal it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// What was asked is not valid.
+    InvalidRequest,
+    /// Identity was not proven.
+    Unauthenticated,
+    /// It is not granted.
+    Forbidden,
+    /// There is no such path.
+    NotFound,
+    /// There is no such lease.
+    LeaseNotFound,
+    /// The path is known, the method is not.
+    MethodNotAllowed,
+    /// The lease has ended, is ending, or has reached its maximum.
+    LeaseNotRenewable,
+    /// The body is too large.
+    BodyTooLarge,
+    /// The workload asks too fast.
+    TooManyRequests,
+    /// The workload has as many leases for this role as it may have.
+    QuotaExceeded,
+    /// A defect of the broker.
+    Internal,
+    /// The database refused.
+    EngineRefused,
+    /// The database does not answer.
+    EngineUnavailable,
+    /// The broker cannot record what it does, and therefore does not do it.
+    LedgerUnavailable,
+    /// The issuer's keys cannot be had.
+    IssuerUnavailable,
+    /// The broker has more to do than it can.
+    Overloaded,
+    /// It took too long.
+    Timeout,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 17] = [
+        Self::InvalidRequest,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::LeaseNotFound,
+        Self::MethodNotAllowed,
+        Self::LeaseNotRenewable,
+        Self::BodyTooLarge,
+        Self::TooManyRequests,
+        Self::QuotaExceeded,
+        Self::Internal,
+        Self::EngineRefused,
+        Self::EngineUnavailable,
+        Self::LedgerUnavailable,
+        Self::IssuerUnavailable,
+        Self::Overloaded,
+        Self::Timeout,
+    ];
+
+    /// Status and title.
+    pub fn meaning(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "What was asked is not valid"),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "Identity is not proven"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "This is not granted to you"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here"),
+            Self::LeaseNotFound => (StatusCode::NOT_FOUND, "There is no such lease"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "This method is not known here"),
+            Self::LeaseNotRenewable => (StatusCode::CONFLICT, "The lease cannot be renewed"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "You are asking too fast"),
+            Self::QuotaExceeded => (StatusCode::TOO_MANY_REQUESTS, "You have as many leases as you may have"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "The broker has a defect"),
+            Self::EngineRefused => (StatusCode::BAD_GATEWAY, "The database refused"),
+            Self::EngineUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer"),
+            Self::LedgerUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "The broker cannot record what it does")
+            }
+            Self::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The issuer's keys cannot be had"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "The broker is overloaded"),
+            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "It took too long"),
+        }
+    }
+
+    /// The last part of the `type` URI.
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
+
+    fn retry_after(self) -> Option<HeaderValue> {
+        let seconds = match self {
+            Self::TooManyRequests | Self::Overloaded => "1",
+            Self::LedgerUnavailable | Self::EngineUnavailable | Self::IssuerUnavailable => "2",
+            Self::QuotaExceeded => "30",
+            _ => return None,
+        };
+        Some(HeaderValue::from_static(seconds))
+    }
+}
+
+/// A refusal.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Its kind.
+    pub kind: Kind,
+    detail: Option<String>,
+    field: Option<String>,
+    /// Why, for the log.
+    reason: Option<String>,
+}
+
+/// The reason of a problem, handed to the log with the response.
+#[derive(Clone)]
+pub(super) struct LogReason(pub(super) Kind, pub(super) String);
+
+/// The body of a refusal (RFC 9457 §3).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// The kind, as a URI reference: `/problems/<kind>`.
+    #[serde(rename = "type")]
+    type_: String,
+    /// The kind, for people.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong with what was asked, where the caller can mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The field of the request that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+impl Problem {
+    /// A refusal of this kind.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, detail: None, field: None, reason: None }
+    }
+
+    /// A field of the request is not valid.
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(Kind::InvalidRequest).telling(detail) }
+    }
+
+    /// … with a sentence for the caller.
+    pub fn telling(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// … with a reason for the log.
+    pub fn because(mut self, reason: impl ToString) -> Self {
+        self.reason = Some(reason.to_string());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, title) = self.kind.meaning();
+        let body = ProblemBody {
+            type_: format!("/problems/{}", self.kind.name()),
+            title,
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            field: self.field,
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.kind.retry_after() {
+            headers.insert(RETRY_AFTER, seconds);
+        }
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let reason = self.reason.or(self.detail).unwrap_or_default();
+        response.extensions_mut().insert(LogReason(self.kind, reason));
+        response
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        let kind = match &error {
+            LedgerError::Overloaded => Kind::Overloaded,
+            LedgerError::Timeout { .. } | LedgerError::Database { .. } => Kind::LedgerUnavailable,
+            LedgerError::Inconsistent { .. } | LedgerError::Url { .. } => Kind::Internal,
+        };
+        Self::new(kind).because(causes(&error))
+    }
+}
+
+impl From<&EngineError> for Problem {
+    fn from(error: &EngineError) -> Self {
+        let kind = match error {
+            EngineError::Unavailable { .. } => Kind::EngineUnavailable,
+            EngineError::Refused { .. } => Kind::EngineRefused,
+        };
+        Self::new(kind).because(causes(error))
+    }
+}
+
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        use crate::broker::MintError;
+        match &error {
+            IssueError::TtlTooLong { .. } | IssueError::TtlTooShort { .. } => {
+                Self::invalid("ttl", error.to_string())
+            }
+            IssueError::InstanceUnknown => Self::invalid("Dsn-Instance", error.to_string()),
+            IssueError::Busy | IssueError::Revoked => Self::new(Kind::Overloaded).because(error),
+            IssueError::Record(_) => Self::new(Kind::LedgerUnavailable).because(causes(&error)),
+            IssueError::Mint(mint) => match &**mint {
+                MintError::Quota => Self::new(Kind::QuotaExceeded),
+                MintError::Engine { source, .. } => Self::from(source).because(mint),
+                MintError::Ledger(LedgerError::Overloaded) | MintError::Superseded | MintError::Stopping => {
+                    Self::new(Kind::Overloaded).because(mint)
+                }
+                MintError::Ledger(ledger) => Self::new(Kind::LedgerUnavailable).because(causes(ledger)),
+            },
+        }
+    }
+}
+
+impl From<RenewError> for Problem {
+    fn from(error: RenewError) -> Self {
+        match error {
+            RenewError::NotRenewable { .. } => Self::new(Kind::LeaseNotRenewable).telling(error.to_string()),
+            RenewError::TtlTooLong { .. } | RenewError::Shortens { .. } => {
+                Self::invalid("ttl", error.to_string())
+            }
+            RenewError::Engine(engine) => Self::from(&engine),
+            RenewError::Ledger(ledger) => ledger.into(),
+        }
+    }
+}
+
+impl From<RevokeError> for Problem {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::Unknown => Self::new(Kind::LeaseNotFound),
+            RevokeError::Ledger(ledger) => ledger.into(),
+        }
+    }
+}
+
+/// An error with its causes on one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The refusals that every operation may answer with, for the document.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only their documentation is used")]
+pub(super) enum Refusals {
+    /// What was asked is not valid; `field` says which part.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] ProblemBody),
+    /// Identity is not proven. The body is the same for every cause.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(#[to_schema] ProblemBody),
+    /// Not granted. The body is the same whether what was named exists or not.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemBody),
+    /// The workload asks too fast, or has as many leases as it may have; `Retry-After` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(#[to_schema] ProblemBody),
+    /// The database, the ledger, an issuer or the broker itself is not able to answer now; `Retry-After` says when to ask again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemBody),
+}
