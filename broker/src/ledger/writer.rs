@@ -19,7 +19,7 @@ use crate::ledger::entry::{Change, Entry, Refused};
 use crate::ledger::{LedgerError, bounded, opening, write};
 use crate::model::{Action, Event};
 use crate::telemetry::Metrics;
-use crate::time::{Clock, Timestamp, sleep};
+use crate::time::{Clock, Timestamp};
 
 /// The most entries in one transaction.
 const BATCH: usize = 512;
@@ -64,9 +64,8 @@ struct Row<'a> {
 impl Writer {
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut signed = 0;
+        let (mut signed, mut sign_at) = (0, self.clock.now() + self.heads_every);
         loop {
-            let clock = self.clock.clone();
             tokio::select! {
                 biased;
                 count = self.jobs.recv_many(&mut batch, BATCH) => {
@@ -77,7 +76,12 @@ impl Writer {
                         return self.close().await;
                     }
                 }
-                () = sleep(&*clock, self.heads_every) => signed = self.sign_head(signed).await,
+                () = self.clock.sleep_until(sign_at) => {}
+            }
+            // Asked after every batch: under load there is always a next one.
+            if self.clock.now() >= sign_at {
+                signed = self.sign_head(signed).await;
+                sign_at = self.clock.now() + self.heads_every;
             }
         }
     }
