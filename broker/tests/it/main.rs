@@ -12,5 +12,6 @@ mod cache;
 mod dsn;
 mod engine_postgres;
 mod identity;
+mod ledger;
 mod stand;
 mod story;

@@ -5,6 +5,7 @@
 
 mod caller;
 mod config;
+mod ledger;
 mod psql;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use tokio::sync::OnceCell;
 
 pub use caller::Caller;
 pub use config::Settings;
+pub use ledger::program;
 pub use psql::psql;
 
 /// Runs a test. All tests share one runtime, because they share servers.
