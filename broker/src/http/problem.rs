@@ -137,8 +137,9 @@ pub(super) struct LogReason(pub(super) Kind, pub(super) String);
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// The kind, as a URI reference: `/problems/<kind>`.
+    /// The kind, as a URI reference; the list is in the document's description.
     #[serde(rename = "type")]
+    #[schema(example = "/problems/forbidden")]
     type_: String,
     /// The kind, for people.
     title: &'static str,
@@ -283,17 +284,29 @@ fn causes(error: &dyn std::error::Error) -> String {
 pub(super) enum Refusals {
     /// What was asked is not valid; `field` says which part.
     #[response(status = 400, content_type = "application/problem+json")]
-    Invalid(#[to_schema] ProblemBody),
+    Invalid(ProblemBody),
     /// Identity is not proven. The body is the same for every cause.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(#[to_schema] ProblemBody),
+    Unauthenticated(ProblemBody),
     /// Not granted. The body is the same whether what was named exists or not.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
+    Forbidden(ProblemBody),
     /// The workload asks too fast, or has as many leases as it may have; `Retry-After` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(#[to_schema] ProblemBody),
+    TooMany(ProblemBody),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemBody),
+    /// The broker has a defect: report it, with the `x-request-id`.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Defect(ProblemBody),
+    /// The database refused: the broker's log says why.
+    #[response(status = 502, content_type = "application/problem+json")]
+    EngineRefused(ProblemBody),
+    /// It took too long.
+    #[response(status = 504, content_type = "application/problem+json")]
+    Timeout(ProblemBody),
     /// The database, the ledger, an issuer or the broker itself is not able to answer now; `Retry-After` says when to ask again.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
 }

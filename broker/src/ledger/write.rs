@@ -110,7 +110,8 @@ async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uu
                 select count(*) from leases \
                  where leases.issuer = counted.issuer and leases.subject = counted.subject \
                    and leases.role = counted.role and leases.due_at is not null \
-                   and (leases.state = 'pending' or leases.refresh_after > counted.created_at)) \
+                   and (leases.state = 'pending' \
+                        or leases.state = 'active' and leases.refresh_after > counted.created_at)) \
          returning id",
     );
     query.build_query_scalar().fetch_all(connection).await
