@@ -10,8 +10,8 @@ help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: deps ## Start everything on loopback and play the story once (DEMO=once ends after it)
-	cargo build --locked -p dsn-broker -p devstack
-	DEMO=$(DEMO) broker/devstack/demo.sh
+	@cargo build --locked -p dsn-broker -p devstack
+	@DEMO=$(DEMO) exec setpriv --pdeathsig TERM broker/devstack/demo.sh
 
 test: deps ## Run all tests, on real servers that they start themselves
 	cargo test --locked --workspace
