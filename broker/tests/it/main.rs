@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod cli;
 mod dsn;
 mod engine_postgres;
 mod identity;

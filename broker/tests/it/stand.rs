@@ -23,8 +23,8 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-pub use caller::Caller;
-pub use config::Settings;
+pub use caller::{Answer, Caller, client};
+pub use config::{Settings, role};
 pub use psql::psql;
 
 /// Runs a test. All tests share one runtime, because they share servers.
