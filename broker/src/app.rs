@@ -3,6 +3,7 @@
 
 mod current;
 mod observe;
+mod restart;
 mod watch;
 
 use std::path::PathBuf;
@@ -112,6 +113,10 @@ impl App {
             current.identity.load_keys().await;
         }
         self.sealer.replace(current::sealer(&current.config)?);
+        let later = restart::keys(&before.config, &current.config);
+        if !later.is_empty() {
+            tracing::warn!(keys = later.join(", "), "what changed there takes effect at the next restart");
+        }
         self.broker.sites.store(Arc::new(sites));
         self.current.store(Arc::new(current));
         if let Some(reaper) = self.reaper.lock().await.as_mut() {

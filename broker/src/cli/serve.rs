@@ -13,6 +13,10 @@ use crate::telemetry::start_log;
 use crate::time::SystemClock;
 
 pub(super) async fn run(file: File) -> anyhow::Result<()> {
+    // From here on no signal ends us without order; SIGHUP has nothing to do until something is loaded.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let _hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = file.load()?;
     start_log(config.server.log);
     for warning in config.warnings() {
@@ -25,8 +29,6 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
     let listeners = Listeners::open(&app)?;
     let (public, admin) = listeners.addresses()?;
     tracing::info!(%public, %admin, version = env!("CARGO_PKG_VERSION"), "listening");
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut serving = tokio::spawn(serve(app.clone(), listeners));
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),

@@ -18,7 +18,11 @@ pub(super) async fn apply(
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut applied = HashSet::new();
     let mut opened = Vec::new();
-    for change in changes {
+    // In one order everywhere, so that two replicas never wait for each other's rows in turn. Changes of the same
+    // lease stay in theirs.
+    let mut ordered = changes.to_vec();
+    ordered.sort_by_key(|change| subject(change));
+    for change in ordered {
         match change {
             Change::Open(new) => opened.push(&**new),
             Change::Move { to, fence } => {

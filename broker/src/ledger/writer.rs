@@ -203,10 +203,16 @@ impl Writer {
 
     async fn find_head(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
         let found: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("select seq, mac from audit_events where stream = $1 order by seq desc limit 1")
-                .bind(self.stream.0)
-                .fetch_optional(connection)
-                .await?;
+            // All of it may have been pruned, if nothing happened for long: then the signed mark is its end.
+            sqlx::query_as(
+                "(select seq, mac from audit_events where stream = $1 order by seq desc limit 1) \
+                 union all \
+                 (select seq, mac from audit_heads where stream = $1 and kind = 'pruned') \
+                 order by seq desc limit 1",
+            )
+            .bind(self.stream.0)
+            .fetch_optional(connection)
+            .await?;
         Ok(found.map_or(Head::NotOpened, |(seq, bytes)| {
             let mut mac = START;
             mac.copy_from_slice(bytes.get(..MAC).unwrap_or(&START));

@@ -13,5 +13,6 @@ mod cli;
 mod dsn;
 mod engine_postgres;
 mod identity;
+mod ledger;
 mod stand;
 mod story;

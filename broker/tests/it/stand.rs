@@ -5,6 +5,7 @@
 
 mod caller;
 mod config;
+mod ledger;
 mod psql;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use tokio::sync::OnceCell;
 
 pub use caller::{Answer, Caller, client};
 pub use config::{Settings, role};
+pub use ledger::program;
 pub use psql::psql;
 
 /// Runs a test. All tests share one runtime, because they share servers.
@@ -95,7 +97,7 @@ impl Stand {
         Self {
             url: format!("https://localhost:{}", public.port()),
             admin_url: format!("http://localhost:{}", admin.port()),
-            client: caller::client(&settings.ca_path),
+            client: client(&settings.ca_path),
             app,
             clock,
             settings,
