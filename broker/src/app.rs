@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use current::{BuildError, Current};
@@ -145,14 +146,22 @@ impl App {
     }
 
     /// Stops all tasks in good order: what was started is finished, the audit stream is closed.
-    pub async fn shut_down(&self) {
+    ///
+    /// What is not finished at `deadline` is left to the reaper of the next process, which undoes it.
+    pub async fn shut_down(&self, deadline: Instant) {
         self.stop.cancel();
+        if tokio::time::timeout_at(deadline, self.finish()).await.is_err() {
+            tracing::warn!("server.grace is over: what is not finished is undone after the next start");
+        }
+        self.broker.ledger.close().await;
+    }
+
+    async fn finish(&self) {
         if let Some(reaper) = self.reaper.lock().await.take() {
             reaper.join().await;
         }
         while self.tasks.lock().await.join_next().await.is_some() {}
         self.broker.finish().await;
-        self.broker.ledger.close().await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::cli::{File, migrate};
@@ -36,12 +37,13 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
         _ = interrupt.recv() => None,
     };
     tracing::info!("stopping: requests in flight are finished first");
+    let deadline = Instant::now() + app.current.load().config.server.grace.0;
     app.stop.cancel();
     let ended = match ended {
         Some(ended) => ended,
         None => serving.await,
     };
-    app.shut_down().await;
+    app.shut_down(deadline).await;
     tracing::info!("stopped");
     Ok(ended.context("a listener failed")??)
 }

@@ -159,7 +159,7 @@ impl Stand {
     pub async fn stop(self) -> Settings {
         self.app.stop.cancel();
         self.serving.await.unwrap();
-        self.app.shut_down().await;
+        self.app.shut_down(tokio::time::Instant::now() + std::time::Duration::from_secs(20)).await;
         self.settings
     }
 }

@@ -42,7 +42,8 @@ fn the_statement_that_it_names_lets_an_admin_create_roles() {
         orders.execute("postgres", &connect).await.unwrap();
         let first = check(&settings).await;
         assert_eq!(first.code, Some(1), "{first:?}");
-        let createrole = format!("the broker's user may not create roles: ALTER ROLE {admin} CREATEROLE;");
+        let createrole =
+            format!("the broker's user may not create roles: ALTER ROLE \"{admin}\" CREATEROLE;");
         assert!(first.stdout.contains(&createrole), "{}", first.stdout);
 
         let statements = first.stdout.lines().filter(|line| line.contains("MISTAKE")).filter_map(|line| {

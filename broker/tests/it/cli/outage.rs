@@ -35,7 +35,7 @@ fn it_starts_without_ledger_and_cache_and_becomes_ready_when_they_come() {
         until(async || served.readyz().await == 200).await;
         let dsn = async || served.get("app-a", &served.dsn("orders-reader")).await;
         until(async || dsn().await.status == 200).await;
-        let metrics = || Answer::of(reqwest::Client::new().get(format!("{}/metrics", served.admin_url)));
+        let metrics = || Answer::of(served.client().get(format!("{}/metrics", served.admin_url)));
         served.said(0, |line| line["message"] == "the cache is up").await;
         assert!(metrics().await.text.contains("dsn_broker_config_loads_total{outcome=\"loaded\"} 1"));
         drop(served);

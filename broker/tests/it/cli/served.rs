@@ -68,7 +68,7 @@ impl Served {
 
     /// What `/readyz` answers.
     pub async fn readyz(&self) -> u16 {
-        Answer::of(reqwest::Client::new().get(format!("{}/readyz", self.admin_url))).await.status.as_u16()
+        Answer::of(self.client().get(format!("{}/readyz", self.admin_url))).await.status.as_u16()
     }
 
     /// Everything that was logged so far.
