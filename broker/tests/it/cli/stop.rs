@@ -1,9 +1,10 @@
 //! The end of a running broker.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::program::{configured, settings};
 use super::served::{Served, until};
