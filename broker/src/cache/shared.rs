@@ -110,6 +110,8 @@ impl Shared {
         let token = format!("{:032x}", u128::from_le_bytes(bytes(self.entropy.as_ref())));
         let taken: Option<String> =
             self.ask(cmd("SET").arg(&name).arg(&token).arg("NX").arg("PX").arg(millis(ttl).max(1))).await?;
+        // Who held the lock before may have put a successor that our copy does not know of.
+        self.copies.remove(key);
         Ok(taken.map(|_| LockGuard::held(Arc::clone(self.line()), name, token)))
     }
 
