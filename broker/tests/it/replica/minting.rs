@@ -7,7 +7,7 @@ use dsn_broker::time::{Clock, Timestamp};
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::stand::{Stand, psql, run};
+use crate::stand::{Settings, Stand, Target, psql, run, unique, world};
 
 /// The answers that so many callers get who ask at once.
 async fn at_once(stand: &Stand, subject: &str, count: usize) -> Vec<Value> {
@@ -54,6 +54,7 @@ fn two_replicas_make_one_user_and_at_the_time_of_refresh_one_more() {
         let answers = both(100).await;
         assert!(leases(&answers).len() <= 2, "the old one or the new one");
         first.until_users(2).await;
+        both(1).await;
         let answers = both(10).await;
         assert_eq!(leases(&answers).len(), 1, "then all have the new one");
         assert_eq!(first.count("lease.issued").await, 2, "one successor");
@@ -65,17 +66,20 @@ fn two_replicas_make_one_user_and_at_the_time_of_refresh_one_more() {
 #[test]
 fn who_asks_while_a_successor_is_made_gets_the_present_one_without_waiting() {
     run(async {
-        let stand = Stand::start().await;
+        let target = Target::start().await;
+        let mut settings = Settings::new(world().await, &unique()).await;
+        settings.config["databases"]["orders"] = target.config(&settings);
+        let stand = Stand::on(settings).await;
         let old = stand.caller("app-orders").dsn("orders-reader").await;
         stand.clock.advance(Duration::from_secs(1900));
         // The database takes its time: whoever makes users waits for this lock.
-        let admin = stand.settings.world.orders().superuser_url();
+        let admin = target.server.superuser_url();
         let lock = "begin; lock table pg_authid in share mode; select pg_sleep(1.5)";
         let slow = tokio::spawn(async move { psql(&admin, lock).await });
         stand
             .until(|| async {
                 let held = "select count(*) from pg_locks where relation = 'pg_authid'::regclass and mode = 'ShareLock'";
-                if stand.at_target(held).await == "1" { Ok(()) } else { Err("not yet".to_owned()) }
+                if target.server.query_text("postgres", held).await.unwrap() == "1" { Ok(()) } else { Err("not yet".to_owned()) }
             })
             .await;
         let started = tokio::time::Instant::now();
@@ -92,5 +96,6 @@ fn who_asks_while_a_successor_is_made_gets_the_present_one_without_waiting() {
             .await;
         assert_eq!(stand.count("lease.issued").await, 2, "what was begun is finished, once");
         stand.stop().await;
+        target.server.end().await.unwrap();
     });
 }
