@@ -108,11 +108,14 @@ async fn reap(broker: &Broker, site: &Site) -> Result<Rest, LedgerError> {
         return Ok(Rest::None);
     }
     let next = broker.ledger.next_due(&site.name).await?;
-    let now = broker.clock.now();
-    let lag = next.map_or(Duration::ZERO, |due| (now - due).to_std().unwrap_or_default());
+    let present = broker.clock.now();
+    let lag = next.map_or(Duration::ZERO, |due| (present - due).to_std().unwrap_or_default());
     broker.metrics.reaper_lag(&site.name, lag);
-    let until = next.map_or(LONGEST_SLEEP, |due| (due - now).to_std().unwrap_or_default());
-    // What is due already is claimed by another replica: its claim is waited for.
-    let until = if until.is_zero() { Duration::from_secs(1) } else { until };
+    let until = match next {
+        None => LONGEST_SLEEP,
+        // It was due when we looked, and is claimed by another replica: its claim is waited for.
+        Some(due) if due <= now => Duration::from_secs(1),
+        Some(due) => (due - present).to_std().unwrap_or_default(),
+    };
     Ok(Rest::For(until.min(LONGEST_SLEEP)))
 }
