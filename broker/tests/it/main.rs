@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod cli;
 mod crash;
 mod dsn;
 mod engine_postgres;

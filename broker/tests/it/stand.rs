@@ -26,7 +26,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-pub use caller::{Answer, Caller};
+pub use caller::{Answer, Caller, client};
 pub use config::{Settings, role};
 pub use ledger::program;
 pub use process::Process;
@@ -101,7 +101,7 @@ impl Stand {
         Self {
             url: format!("https://localhost:{}", public.port()),
             admin_url: format!("http://localhost:{}", admin.port()),
-            client: caller::client(&settings.ca_path),
+            client: client(&settings.ca_path),
             app,
             clock,
             settings,
@@ -163,7 +163,7 @@ impl Stand {
     pub async fn stop(self) -> Settings {
         self.app.stop.cancel();
         self.serving.await.unwrap();
-        self.app.shut_down().await;
+        self.app.shut_down(tokio::time::Instant::now() + std::time::Duration::from_secs(20)).await;
         self.settings
     }
 }
