@@ -118,7 +118,7 @@ async fn verify_view(connection: &mut PgConnection, key: &[u8; 32]) -> Result<Ve
         if row.action == Action::StreamOpened.as_str() {
             remember_links(&row, &mut known);
         }
-        ends.insert(row.stream, row.seq);
+        ends.insert(row.stream, at.seq);
     }
     drop(rows);
     check_known(&known, &seen, &ends, &pruned, &mut verdict);

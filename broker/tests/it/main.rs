@@ -10,9 +10,16 @@
 
 mod cache;
 mod cli;
+mod crash;
 mod dsn;
 mod engine_postgres;
 mod identity;
+mod layout;
+mod leaks;
+mod lease;
 mod ledger;
+mod outage;
+mod replica;
 mod stand;
 mod story;
+mod sweep;

@@ -6,7 +6,9 @@
 mod caller;
 mod config;
 mod ledger;
+mod process;
 mod psql;
+mod target;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +29,9 @@ use tokio::sync::OnceCell;
 pub use caller::{Answer, Caller, client};
 pub use config::{Settings, role};
 pub use ledger::program;
-pub use psql::psql;
+pub use process::Process;
+pub use psql::{Outcome, psql};
+pub use target::Target;
 
 /// Runs a test. All tests share one runtime, because they share servers.
 pub fn run<T>(test: impl Future<Output = T>) -> T {

@@ -74,7 +74,9 @@ fn a_due_row_that_cannot_be_read_keeps_no_other_lease_from_its_end() {
         }
         drop_checks(&stand).await;
         let poison = poison["lease_id"].as_str().unwrap();
-        let spoil = format!("update leases set share = 'everyone', expires_at = now() where id = '{poison}'");
+        let spoil = format!(
+            "update leases set share = 'everyone', due_at = due_at - interval '1s' where id = '{poison}'"
+        );
         stand.at_ledger(&spoil).await;
         stand.clock.advance(Duration::from_secs(3600));
         stand.clock.advance(Duration::from_secs(31));

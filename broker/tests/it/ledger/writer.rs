@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dsn_broker::entropy::{SystemEntropy, bytes};
-use dsn_broker::id::LeaseId;
+use dsn_broker::id::{ClaimToken, LeaseId};
 use dsn_broker::ledger::{
-    self, Change, Entry, Fence, Ledger, LedgerError, NewLease, Refused, connect_options,
+    self, Change, Entry, Fence, Filter, Ledger, LedgerError, NewLease, Refused, connect_options,
 };
 use dsn_broker::model::{
     Action, EngineKind, Event, Handle, Lease, LeaseState, Principal, Share, State, Times,
@@ -107,6 +107,30 @@ fn a_change_and_its_events_are_written_together_or_not_at_all() {
         ledger.close().await;
         assert_eq!(settings.ask_ledger(MARKS).await, "b c d", "not the events without the change");
         assert_eq!(settings.flaws().await, [""; 0]);
+    });
+}
+
+#[test]
+fn what_was_condemned_before_it_came_to_life_never_does() {
+    run(async {
+        let settings = settings().await;
+        let ledger = open(&settings);
+        let (condemned, other) = (lease(), Lease { role: "other".parse().unwrap(), ..lease() });
+        for lease in [&condemned, &other] {
+            ledger.write(opening(lease, [])).await.unwrap().unwrap();
+        }
+        let now = SystemClock.now();
+        let token = || ClaimToken::new(now, &SystemEntropy);
+        let filter = Filter { role: Some(condemned.role.clone()), ..Filter::default() };
+        assert_eq!(ledger.condemn_all(&filter, token(), now).await.unwrap(), 1);
+        let too_late = ledger.write(activation(&condemned, [event("late")])).await.unwrap();
+        assert_eq!(too_late, Err(Refused::Superseded));
+        ledger.write(activation(&other, [])).await.unwrap().unwrap();
+        let due =
+            ledger.claim_due(&condemned.database, 10, token(), now, Duration::from_secs(60)).await.unwrap();
+        let due: Vec<_> = due.into_iter().map(|claimed| claimed.lease.id).collect();
+        assert_eq!(due, [condemned.id], "and the reaper takes it at once");
+        ledger.close().await;
     });
 }
 

@@ -6,13 +6,18 @@ use dsn_broker::config::Config;
 use dsn_broker::ledger::{As, Offline, Verdict};
 use tokio::process::Command;
 
-use super::psql::Outcome;
-use super::{Settings, Stand, psql, unique};
+use super::{Outcome, Settings, Stand, psql, unique};
 
 impl Stand {
     /// A second replica: same ledger, same cache, same clock.
     pub async fn replica(&self) -> Self {
         Self::at(self.settings.replica(), self.clock.clone()).await
+    }
+
+    /// Looks for orphans at this database now.
+    pub async fn sweep(&self, database: &str) -> Vec<String> {
+        let site = self.app.broker.site(&database.parse().unwrap()).unwrap();
+        self.app.sweeper.sweep(&site).await.unwrap()
     }
 
     /// How many events of this action there are.
