@@ -31,9 +31,9 @@ const CASES: [Case; 10] = [
         "databases.orders.endpoints.primary.tls.mode: weaker than verify-full: ",
     ),
     (
-        |c| c["audit"]["key"] = json!({ "env": "HOME" }),
+        |c| c["seal"]["keys"][0]["key"] = json!({ "env": "HOME" }),
         "\"key\": {",
-        "audit.key: the key in HOME is not base64; make one with `openssl rand -base64 32`",
+        "seal.keys[0].key: the key in HOME is not base64; make one with `openssl rand -base64 32`",
     ),
     (
         |c| c["bindings"][0]["workloads"]["issuer"] = json!("nobody"),
