@@ -13,7 +13,7 @@ use crate::config::Right;
 use crate::http::Web;
 use crate::http::answer::wants;
 use crate::http::caller::Caller;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, optional_text};
 use crate::http::problem::{Problem, Refusals};
 use crate::id::{LeaseId, StreamId};
 use crate::ledger::{AuditFilter, AuditRow, Entry, LedgerError};
@@ -34,6 +34,7 @@ pub(super) struct AuditQuery {
     /// Caused by a workload of this issuer.
     issuer: Option<IssuerName>,
     /// Caused by this subject.
+    #[serde(default, deserialize_with = "optional_text")]
     subject: Option<String>,
     /// About this role.
     role: Option<RoleName>,

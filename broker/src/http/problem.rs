@@ -107,6 +107,11 @@ impl Kind {
         }
     }
 
+    /// What the `type` of its problems is.
+    fn uri(self) -> String {
+        format!("/problems/{}", self.name())
+    }
+
     fn retry_after(self) -> Option<HeaderValue> {
         let seconds = match self {
             Self::TooManyRequests | Self::Overloaded => "1",
@@ -139,6 +144,7 @@ pub(super) struct LogReason(pub(super) Kind, pub(super) String);
 pub struct ProblemBody {
     /// The kind, as a URI reference: `/problems/<kind>`.
     #[serde(rename = "type")]
+    #[schema(schema_with = type_uris)]
     type_: String,
     /// The kind, for people.
     title: &'static str,
@@ -150,6 +156,15 @@ pub struct ProblemBody {
     /// The field of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+}
+
+/// All that `type` can be, for the document.
+fn type_uris() -> utoipa::openapi::schema::Object {
+    utoipa::openapi::schema::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .description(Some("The kind, as a URI reference."))
+        .enum_values(Some(Kind::ALL.map(Kind::uri)))
+        .build()
 }
 
 impl Problem {
@@ -180,7 +195,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title) = self.kind.meaning();
         let body = ProblemBody {
-            type_: format!("/problems/{}", self.kind.name()),
+            type_: self.kind.uri(),
             title,
             status: status.as_u16(),
             detail: self.detail.clone(),
@@ -290,10 +305,22 @@ pub(super) enum Refusals {
     /// Not granted. The body is the same whether what was named exists or not.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(#[to_schema] ProblemBody),
+    /// The body is larger than `server.limits.body`.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] ProblemBody),
     /// The workload asks too fast, or has as many leases as it may have; `Retry-After` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(#[to_schema] ProblemBody),
+    /// A defect of the broker: its log says more under the request's identifier.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(#[to_schema] ProblemBody),
+    /// The database refused: its operator has to mend that.
+    #[response(status = 502, content_type = "application/problem+json")]
+    Refused(#[to_schema] ProblemBody),
     /// The database, the ledger, an issuer or the broker itself is not able to answer now; `Retry-After` says when to ask again.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemBody),
+    /// It took longer than `server.limits.request_timeout`.
+    #[response(status = 504, content_type = "application/problem+json")]
+    Timeout(#[to_schema] ProblemBody),
 }

@@ -1,6 +1,5 @@
 //! `GET /v1/databases/{name}/ca.pem`
 
-use axum::extract::Path;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -8,7 +7,7 @@ use serde::Deserialize;
 use crate::config::Right;
 use crate::http::caller::Caller;
 use crate::http::databases::named;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, Segment};
 use crate::http::problem::{Kind, Problem, ProblemBody, Refusals};
 use crate::model::EndpointName;
 
@@ -36,7 +35,7 @@ pub(in crate::http) struct CaQuery {
 )]
 pub(in crate::http) async fn database_ca(
     caller: Caller,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     Query(query): Query<CaQuery>,
 ) -> Result<Response, Problem> {
     let name = named(&name)?;
