@@ -11,6 +11,7 @@
 mod cache;
 mod dsn;
 mod engine_postgres;
+mod http;
 mod identity;
 mod stand;
 mod story;
