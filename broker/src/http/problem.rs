@@ -298,29 +298,29 @@ fn causes(error: &dyn std::error::Error) -> String {
 pub(super) enum Refusals {
     /// What was asked is not valid; `field` says which part.
     #[response(status = 400, content_type = "application/problem+json")]
-    Invalid(#[to_schema] ProblemBody),
+    Invalid(ProblemBody),
     /// Identity is not proven. The body is the same for every cause.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(#[to_schema] ProblemBody),
+    Unauthenticated(ProblemBody),
     /// Not granted. The body is the same whether what was named exists or not.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
+    Forbidden(ProblemBody),
     /// The body is larger than `server.limits.body`.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] ProblemBody),
+    TooLarge(ProblemBody),
     /// The workload asks too fast, or has as many leases as it may have; `Retry-After` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(#[to_schema] ProblemBody),
+    TooMany(ProblemBody),
     /// A defect of the broker: its log says more under the request's identifier.
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] ProblemBody),
+    Internal(ProblemBody),
     /// The database refused: its operator has to mend that.
     #[response(status = 502, content_type = "application/problem+json")]
-    Refused(#[to_schema] ProblemBody),
+    Refused(ProblemBody),
     /// The database, the ledger, an issuer or the broker itself is not able to answer now; `Retry-After` says when to ask again.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
     /// It took longer than `server.limits.request_timeout`.
     #[response(status = 504, content_type = "application/problem+json")]
-    Timeout(#[to_schema] ProblemBody),
+    Timeout(ProblemBody),
 }

@@ -1,8 +1,13 @@
 //! The front door: what callers send, what they get.
 
+mod admin;
+mod audiences;
 mod completeness;
+mod docs;
 mod kinds;
+mod limits;
 mod operations;
+mod policy;
 
 use reqwest::StatusCode;
 
