@@ -9,7 +9,7 @@ use crate::http::caller::Caller;
 use crate::http::databases::named;
 use crate::http::extract::{Query, Segment};
 use crate::http::problem::{Kind, Problem, ProblemBody, Refusals};
-use crate::model::EndpointName;
+use crate::model::{DatabaseName, EndpointName};
 
 /// Which endpoint's CA.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -38,13 +38,15 @@ pub(in crate::http) async fn database_ca(
     Segment(name): Segment,
     Query(query): Query<CaQuery>,
 ) -> Result<Response, Problem> {
-    let name = named(&name)?;
+    let name = named(&name);
     let roles = caller.current.policy.roles(&caller.workload);
     let config = &caller.current.config;
-    let uses = roles.iter().any(|role| config.roles.get(role).is_some_and(|role| role.database == name));
+    let is_it = |database: &DatabaseName| name.as_ref().is_ok_and(|name| name == database);
+    let uses = roles.iter().any(|role| config.roles.get(role).is_some_and(|role| is_it(&role.database)));
     if !uses {
         caller.operate(Right::Leases)?;
     }
+    let name = name?;
     let unknown = || Problem::new(Kind::NotFound);
     let database = config.databases.get(&name).ok_or_else(unknown)?;
     let endpoint = match query.endpoint {
