@@ -4,10 +4,14 @@ mod admin;
 mod audiences;
 mod completeness;
 mod docs;
+mod dsn_call;
 mod kinds;
+mod leases;
 mod limits;
 mod operations;
+mod operators;
 mod policy;
+mod verify_full;
 
 use reqwest::StatusCode;
 
