@@ -232,9 +232,10 @@ fn what_is_wrong_is_named_with_its_field() {
             (r#"{"fresh":"yes"}"#, "fresh", "invalid type"),
             (r#"{"fresh":true} and more"#, "body", "more"),
             (r#"{"ttl":3600}"#, "ttl", "not a duration"),
-            ("[]", "body", "invalid type"),
+            ("[]", "body", "not a JSON object"),
+            ("[null,null,null,null,true]", "body", "not a JSON object"),
             ("{", "body", "EOF"),
-            ("\u{0}", "body", "expected value"),
+            ("\u{0}", "body", "not a JSON object"),
         ] {
             let request = caller.request(Method::POST, path).body(body);
             let answer = Answer::of(request).await;

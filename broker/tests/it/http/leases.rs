@@ -190,7 +190,8 @@ fn an_incident_ends_what_it_concerns_and_nothing_else() {
             (json!({ "subject": "app-b", "role": "orders-request" }), 0, 3),
         ] {
             let first = a.dsn("orders-reader").await;
-            (a.dsn("orders-request").await, b.dsn("orders-reader").await);
+            a.dsn("orders-request").await;
+            b.dsn("orders-reader").await;
             let child = session(&stand, first["dsn"].as_str().unwrap()).await;
             let mut asked = body.clone();
             asked["reason"] = format!("an incident with {body}").into();
