@@ -4,26 +4,25 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 DEMO ?= stay
 
-.PHONY: help demo test lint bench generate deps fmt
+.PHONY: help demo test lint generate deps fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: deps ## Start everything on loopback and play the story once (DEMO=once ends after it)
-	cargo build --locked -p dsn-broker -p devstack
-	DEMO=$(DEMO) broker/devstack/demo.sh
+	@cargo build --locked -p dsn-broker -p devstack
+	@DEMO=$(DEMO) exec setpriv --pdeathsig TERM broker/devstack/demo.sh
 
 test: deps ## Run all tests, on real servers that they start themselves
 	cargo test --locked --workspace
 
-lint: deps ## Formatting, lints, documentation, generated files, dependencies
-	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
-	cargo run --locked --quiet -p dsn-broker -- openapi | diff -u openapi/openapi.json - \
+lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
+	@cargo fmt --all --check
+	@cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --workspace --no-deps
+	@cargo run --locked --quiet -p dsn-broker -- openapi | diff -u openapi/openapi.json - \
 	  || { echo "openapi/openapi.json is stale: run 'make generate'"; exit 1; }
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
-	else echo "cargo-deny is not installed: bans are checked by broker/tests/it/dependencies.rs alone"; fi
+	@! command -v cargo-deny >/dev/null || cargo deny --locked --log-level error check bans licenses sources >/dev/null
 
 generate: ## Write the generated files anew
 	cargo run --locked --quiet -p dsn-broker -- openapi > openapi/openapi.json.new

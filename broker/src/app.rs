@@ -3,6 +3,7 @@
 
 mod current;
 mod observe;
+mod restart;
 mod watch;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use current::{BuildError, Current};
@@ -112,6 +114,10 @@ impl App {
             current.identity.load_keys().await;
         }
         self.sealer.replace(current::sealer(&current.config)?);
+        let later = restart::keys(&before.config, &current.config);
+        if !later.is_empty() {
+            tracing::warn!(keys = later.join(", "), "what changed there takes effect at the next restart");
+        }
         self.broker.sites.store(Arc::new(sites));
         self.current.store(Arc::new(current));
         if let Some(reaper) = self.reaper.lock().await.as_mut() {
@@ -140,14 +146,22 @@ impl App {
     }
 
     /// Stops all tasks in good order: what was started is finished, the audit stream is closed.
-    pub async fn shut_down(&self) {
+    ///
+    /// What is not finished at `deadline` is left to the reaper of the next process, which undoes it.
+    pub async fn shut_down(&self, deadline: Instant) {
         self.stop.cancel();
+        if tokio::time::timeout_at(deadline, self.finish()).await.is_err() {
+            tracing::warn!("server.grace is over: what is not finished is undone after the next start");
+        }
+        self.broker.ledger.close().await;
+    }
+
+    async fn finish(&self) {
         if let Some(reaper) = self.reaper.lock().await.take() {
             reaper.join().await;
         }
         while self.tasks.lock().await.join_next().await.is_some() {}
         self.broker.finish().await;
-        self.broker.ledger.close().await;
     }
 }
 

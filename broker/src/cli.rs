@@ -81,6 +81,12 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// `1 role`, `2 roles`.
+fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     crate::tls::provider();
     match command {

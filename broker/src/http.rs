@@ -51,7 +51,7 @@ pub(crate) type Web = axum::extract::State<Arc<Shared>>;
                        configured issuer or an API key of the broker.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Problems),
     security(("bearer" = [])),
 )]
 struct Document;
@@ -64,6 +64,21 @@ impl utoipa::Modify for Bearer {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+struct Problems;
+
+impl utoipa::Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let kinds = Kind::ALL.iter().map(|kind| {
+            let (status, title) = kind.meaning();
+            format!("- `/problems/{}` ({}): {title}\n", kind.name(), status.as_u16())
+        });
+        let list: String = kinds.collect();
+        let description = document.info.description.get_or_insert_default();
+        description.push_str("\n\nRefusals are RFC 9457 problems of one of these types:\n\n");
+        description.push_str(&list);
     }
 }
 

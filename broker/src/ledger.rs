@@ -113,6 +113,7 @@ impl Ledger {
         let (queue, jobs) = mpsc::channel(settings.queue.max(1));
         let writer = writer::Writer {
             pool: pool.clone(),
+            connection: None,
             jobs,
             key: ChainKey::new(&settings.key),
             stream: StreamId::new(clock.now(), &SystemEntropy as &dyn Entropy),

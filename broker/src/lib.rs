@@ -1,9 +1,9 @@
 //! dsn-broker: hands a workload a short-lived, least-privilege, fully parameterized DSN.
 //!
-//! Modules use only those listed before them (a test keeps the order):
+//! Modules use only those of layers before their own, and within one never each other in a circle (a test keeps that):
 //! values and state machines first, I/O above them, HTTP and the command line last.
 
-// The order of these lines is the order of the layers: `tests/layout.rs` reads it.
+// The order of these lines is the order of the layers: `tests/it/layout.rs` reads it.
 pub mod entropy;
 pub mod id;
 pub mod secret;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 pub use self::summary::Summary;
 use crate::account::Account;
-use crate::ca::Ca;
+use crate::ca::{Ca, IssuedFiles};
 use crate::oidc::Oidc;
 use crate::postgres::{Postgres, Version};
 use crate::redis::Redis;
@@ -22,6 +22,7 @@ pub struct World {
     ca: Ca,
     scratch: Arc<Scratch>,
     ca_path: PathBuf,
+    broker: IssuedFiles,
     ledger: Arc<Postgres>,
     orders: Arc<Postgres>,
     redis: Redis,
@@ -138,11 +139,12 @@ impl WorldBuilder {
 
     /// Starts it, and returns when all of it is there.
     pub async fn start(self) -> anyhow::Result<World> {
-        let (ca, scratch, ca_path) = blocking(|| {
+        let (ca, scratch, ca_path, broker) = blocking(|| {
             let ca = Ca::generate()?;
             let scratch = Scratch::create("world", Account::Own, Signal::Kill)?;
             let ca_path = ca.write_to(scratch.path())?;
-            Ok((ca, scratch, ca_path))
+            let broker = ca.issue_to(scratch.path(), &["localhost", "127.0.0.1"])?;
+            Ok((ca, scratch, ca_path, broker))
         })
         .await?;
         let passwords = Passwords {
@@ -157,6 +159,7 @@ impl WorldBuilder {
             ca,
             scratch: Arc::new(scratch),
             ca_path,
+            broker,
             ledger,
             orders,
             redis: redis?,

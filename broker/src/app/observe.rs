@@ -7,23 +7,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::ledger::LedgerError;
+use crate::time::sleep;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(10);
 /// The most stuck revocations that are counted.
 const COUNTED: u32 = 1000;
 
-/// Asks until stopped. Real time: nothing is decided by it.
+/// Asks until stopped.
 pub(super) async fn run(broker: Arc<Broker>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(EVERY);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
         broker.metrics.cache_up(broker.cache.is_up());
         if let Err(error) = observe(&broker).await {
             tracing::debug!(%error, "the gauges could not be brought up to date");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(&*broker.clock, EVERY) => {}
         }
     }
 }

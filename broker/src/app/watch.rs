@@ -18,12 +18,12 @@ pub async fn watch(app: Arc<App>, reloaded: impl Fn(&App) + Send) {
         Err(error) => return tracing::error!(%error, "SIGHUP cannot be watched for"),
     };
     let mut seen = fingerprint(&app).await;
-    let every = app.current.load().config.server.reload_every.0;
     loop {
+        let config = app.current.load().config.clone();
         let asked = tokio::select! {
             () = app.stop.cancelled() => return,
             _ = hangup.recv() => true,
-            () = tokio::time::sleep(every) => false,
+            () = tokio::time::sleep(config.server.reload_every.0) => false,
         };
         let present = fingerprint(&app).await;
         if !asked && present == seen {
@@ -31,8 +31,9 @@ pub async fn watch(app: Arc<App>, reloaded: impl Fn(&App) + Send) {
         }
         if app.reload().await.is_ok() {
             reloaded(&app);
-            // The new configuration may name other files.
-            seen = fingerprint(&app).await;
+            // The new configuration may name other files. Those that both name may have changed since they were read.
+            let same = app.current.load().config.files() == config.files();
+            seen = if same { present } else { fingerprint(&app).await };
         } else {
             seen = present;
         }

@@ -67,7 +67,8 @@ async fn run(broker: Arc<Broker>, name: DatabaseName, stop: CancellationToken) {
         // From here on a wake-up counts, also one that comes while we look.
         let woken = broker.due.notified();
         let rest = match reap(&broker, &site).await {
-            Ok(Rest::None) => continue,
+            Ok(Rest::None) if !stop.is_cancelled() => continue,
+            Ok(Rest::None) => return,
             Ok(Rest::For(rest)) => rest,
             Err(error) => {
                 tracing::warn!(database.name = %name, %error, "the reaper cannot read the ledger; it tries again");

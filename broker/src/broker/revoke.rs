@@ -1,7 +1,7 @@
 //! Revoking now: one lease, or all that an incident concerns.
 
 use crate::broker::Broker;
-use crate::id::LeaseId;
+use crate::id::{ClaimToken, LeaseId};
 use crate::ledger::{Change, Entry, Fence, Filter, LedgerError};
 use crate::model::{Action, Event, Lease, LeaseState, Principal, Reason, State};
 
@@ -88,7 +88,8 @@ impl Broker {
             event = event.with("note", note);
         }
         let _ = self.ledger.write(Entry::events([event])).await?;
-        let mut count = self.ledger.condemn_pending(&filter, now).await?;
+        let token = ClaimToken::new(now, &*self.entropy);
+        let mut count = self.ledger.condemn_all(&filter, token, now).await?;
         let mut page = Filter { live: true, state: Some(LeaseState::Active), before: None, ..filter };
         loop {
             let leases = self.ledger.leases(&page, PAGE).await?;

@@ -85,16 +85,25 @@ impl Sweeper {
                 site.call(site.dynamic_users()?.list(&prefix)).await?.into_iter().collect();
             candidates.into_iter().filter(|user| still_there.contains(user)).collect()
         };
-        self.broker.metrics.orphans(&site.name, orphans.len());
         let known = self.found(&site.name);
+        let mut left = Vec::new();
         for user in &orphans {
             if site.config.sweep.mode == SweepMode::Remove {
-                self.remove(site, user).await?;
-            } else if !known.contains(user) {
+                match self.remove(site, user).await {
+                    Ok(()) => continue,
+                    // It keeps none of the others.
+                    Err(SweepError::Engine(error)) => {
+                        tracing::error!(database.name = %site.name, user, %error, "an orphan could not be removed");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if !known.contains(user) {
                 self.record(site, Action::OrphanFound, user).await?;
             }
+            left.push(user.clone());
         }
-        let left = if site.config.sweep.mode == SweepMode::Remove { Vec::new() } else { orphans.clone() };
+        self.broker.metrics.orphans(&site.name, left.len());
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(site.name.clone(), left);
         Ok(orphans)
     }

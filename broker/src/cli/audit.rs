@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::cli::File;
+use crate::cli::{File, count};
 use crate::config::Config;
 use crate::ledger::{self, Flaw, Offline};
 use crate::time::{Clock, SystemClock};
@@ -32,7 +32,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 async fn verify(config: &Config) -> anyhow::Result<ExitCode> {
     let mut ledger = Offline::connect(&config.ledger, ledger::As::Writer).await?;
     let verdict = ledger.verify(&config.audit.key()?).await?;
-    println!("{} events in {} streams, {} signed heads", verdict.events, verdict.streams, verdict.heads);
+    let (events, streams) = (count(verdict.events, "event"), count(verdict.streams, "stream"));
+    println!("{events} in {streams}, {}", count(verdict.heads, "signed head"));
     if verdict.flaws.is_empty() {
         println!("the chain is whole");
         return Ok(ExitCode::SUCCESS);
@@ -69,7 +70,7 @@ async fn prune(config: &Config) -> anyhow::Result<ExitCode> {
         anyhow::bail!("nothing was removed: the chain is broken, and what is left is the evidence");
     }
     let removed = ledger.prune(&key, now - retention.0, now).await?;
-    println!("{removed} events removed");
+    println!("{} removed", count(removed, "event"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::app::Current;
-use crate::cli::File;
+use crate::cli::{File, count};
 use crate::config::{Config, CredentialSpec};
 use crate::engine::Site;
 use crate::entropy::{Entropy, SystemEntropy};
@@ -16,13 +16,13 @@ pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         println!("warning: {warning}");
     }
-    let counted = format!(
-        "{} issuers, {} databases, {} roles, {} bindings",
-        config.issuers.len(),
-        config.databases.len(),
-        config.roles.len(),
-        config.bindings.len()
-    );
+    let counted = [
+        count(config.issuers.len(), "issuer"),
+        count(config.databases.len(), "database"),
+        count(config.roles.len(), "role"),
+        count(config.bindings.len(), "binding"),
+    ];
+    let counted = counted.join(", ");
     println!("{}: the configuration is right: {counted}", file.config.display());
     if !live {
         return Ok(ExitCode::SUCCESS);
@@ -37,14 +37,14 @@ pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
     for site in sites.values() {
         check_site(config, site, &mut report).await;
     }
-    println!("{} mistakes, {} warnings", report.mistakes, report.warnings);
+    println!("{}, {}", count(report.mistakes, "mistake"), count(report.warnings, "warning"));
     Ok(if report.mistakes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[derive(Default)]
 struct Report {
-    mistakes: u32,
-    warnings: u32,
+    mistakes: usize,
+    warnings: usize,
 }
 
 impl Report {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::cli::{File, migrate};
@@ -13,6 +14,10 @@ use crate::telemetry::start_log;
 use crate::time::SystemClock;
 
 pub(super) async fn run(file: File) -> anyhow::Result<()> {
+    // From here on no signal ends us without order; SIGHUP has nothing to do until something is loaded.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let _hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = file.load()?;
     start_log(config.server.log);
     for warning in config.warnings() {
@@ -25,8 +30,6 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
     let listeners = Listeners::open(&app)?;
     let (public, admin) = listeners.addresses()?;
     tracing::info!(%public, %admin, version = env!("CARGO_PKG_VERSION"), "listening");
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut serving = tokio::spawn(serve(app.clone(), listeners));
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
@@ -34,12 +37,13 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
         _ = interrupt.recv() => None,
     };
     tracing::info!("stopping: requests in flight are finished first");
+    let deadline = Instant::now() + app.current.load().config.server.grace.0;
     app.stop.cancel();
     let ended = match ended {
         Some(ended) => ended,
         None => serving.await,
     };
-    app.shut_down().await;
+    app.shut_down(deadline).await;
     tracing::info!("stopped");
     Ok(ended.context("a listener failed")??)
 }

@@ -11,7 +11,8 @@ use crate::config::mistake::{Key, Mistakes};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
-    /// The keys. To rotate: put the new one first, and remove the old one when its credentials have ended.
+    /// The keys. To rotate: add the new one as the last everywhere, then move it to the front, and remove the old one when
+    /// what it sealed has ended.
     pub keys: Vec<SealKey>,
 }
 

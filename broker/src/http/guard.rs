@@ -114,31 +114,21 @@ fn log(
     let (issuer, subject) =
         caller.map_or(("", ""), |principal| (principal.issuer.as_str(), principal.subject.as_str()));
     let duration_ms = took.as_secs_f64() * 1000.0;
-    if status >= 500 {
-        tracing::error!(
-            request.id = id,
-            method,
-            route,
-            status,
-            duration_ms,
-            issuer,
-            subject,
-            problem = kind,
-            reason,
-            "request"
-        );
-    } else {
-        tracing::info!(
-            request.id = id,
-            method,
-            route,
-            status,
-            duration_ms,
-            issuer,
-            subject,
-            problem = kind,
-            reason,
-            "request"
-        );
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                request.id = id,
+                method,
+                route,
+                status,
+                duration_ms,
+                issuer,
+                subject,
+                problem = kind,
+                reason,
+                "request"
+            )
+        };
     }
+    if status >= 500 { line!(error) } else { line!(info) }
 }

@@ -142,7 +142,7 @@ pub(super) struct LogReason(pub(super) Kind, pub(super) String);
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// The kind, as a URI reference: `/problems/<kind>`.
+    /// The kind, as a URI reference; the list is in the document's description.
     #[serde(rename = "type")]
     #[schema(schema_with = type_uris)]
     type_: String,
@@ -305,22 +305,22 @@ pub(super) enum Refusals {
     /// Not granted. The body is the same whether what was named exists or not.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemBody),
-    /// The body is larger than `server.limits.body`.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(ProblemBody),
     /// The workload asks too fast, or has as many leases as it may have; `Retry-After` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemBody),
-    /// A defect of the broker: its log says more under the request's identifier.
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemBody),
+    /// The broker has a defect: report it, with the `x-request-id`.
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(ProblemBody),
-    /// The database refused: its operator has to mend that.
+    Defect(ProblemBody),
+    /// The database refused: the broker's log says why.
     #[response(status = 502, content_type = "application/problem+json")]
-    Refused(ProblemBody),
+    EngineRefused(ProblemBody),
+    /// It took too long.
+    #[response(status = 504, content_type = "application/problem+json")]
+    Timeout(ProblemBody),
     /// The database, the ledger, an issuer or the broker itself is not able to answer now; `Retry-After` says when to ask again.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemBody),
-    /// It took longer than `server.limits.request_timeout`.
-    #[response(status = 504, content_type = "application/problem+json")]
-    Timeout(ProblemBody),
 }

@@ -104,7 +104,11 @@ impl Ledger {
         .bind(token.0)
         .bind(now + hold);
         let rows = self.bounded("claiming due leases", query.fetch_all(&self.pool)).await?;
-        rows.into_iter().map(|row| row.claimed(token)).collect()
+        // One row that is not what it should be does not keep the others from their end.
+        let readable = |row: ClaimedRow| {
+            row.claimed(token).map_err(|error| tracing::error!(%error, "a due lease cannot be ended"))
+        };
+        Ok(rows.into_iter().filter_map(|row| readable(row).ok()).collect())
     }
 
     /// Claims one lease, due or not, unless it has ended or somebody works on it.
@@ -161,12 +165,22 @@ impl Ledger {
         self.bounded("condemning a lease", query).await.map(drop)
     }
 
-    /// Makes pending leases that match due at once, so that they never come to life.
-    pub async fn condemn_pending(&self, filter: &Filter, now: Timestamp) -> Result<u64, LedgerError> {
+    /// Makes the leases that match and are not active due at once: those that drain end now, and those that are
+    /// pending never come to life, because of the claim, which has run out already and is anyone's to take.
+    pub async fn condemn_all(
+        &self,
+        filter: &Filter,
+        token: ClaimToken,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
         let mut query = QueryBuilder::new("update leases set due_at = ");
-        query.push_bind(now).push(" where state = 'pending' and claim is null");
+        query.push_bind(now).push(", claimed_until = ").push_bind(now).push(", claim = ").push_bind(token.0);
+        query.push(
+            " where id in (select id from leases where state in ('pending', 'draining') and claim is null",
+        );
         push_filter(&mut query, filter);
-        let done = self.bounded("condemning pending leases", query.build().execute(&self.pool)).await?;
+        query.push(" order by id for update)");
+        let done = self.bounded("condemning leases", query.build().execute(&self.pool)).await?;
         Ok(done.rows_affected())
     }
 

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -52,6 +53,16 @@ pub enum Flaw {
         /// The last that is missing.
         to: i64,
     },
+    /// An event stands where all events were removed on purpose.
+    #[error("stream {stream}: event {seq} was inserted: all up to event {pruned} were removed on purpose")]
+    Inserted {
+        /// Its stream.
+        stream: Uuid,
+        /// Its place there.
+        seq: i64,
+        /// Up to where events were removed.
+        pruned: i64,
+    },
     /// A signed head is not what was signed.
     #[error("stream {stream}: the signed head at event {seq} is forged or was changed")]
     Head {
@@ -75,6 +86,14 @@ type Known = HashMap<(Uuid, i64), Vec<u8>>;
 
 /// Verifies the whole audit, in memory that does not grow with it but with the number of heads.
 pub async fn verify(connection: &mut PgConnection, key: &[u8; 32]) -> Result<Verdict, sqlx::Error> {
+    // One view of heads and events, whatever is written or pruned meanwhile.
+    let mut view = connection.begin_with("begin isolation level repeatable read read only").await?;
+    let verdict = verify_view(&mut view, key).await?;
+    view.commit().await?;
+    Ok(verdict)
+}
+
+async fn verify_view(connection: &mut PgConnection, key: &[u8; 32]) -> Result<Verdict, sqlx::Error> {
     let key = ChainKey::new(key);
     let mut verdict = Verdict::default();
     let mut known = Known::new();
@@ -99,7 +118,7 @@ pub async fn verify(connection: &mut PgConnection, key: &[u8; 32]) -> Result<Ver
         if row.action == Action::StreamOpened.as_str() {
             remember_links(&row, &mut known);
         }
-        ends.insert(row.stream, row.seq);
+        ends.insert(row.stream, at.seq);
     }
     drop(rows);
     check_known(&known, &seen, &ends, &pruned, &mut verdict);
@@ -122,7 +141,9 @@ impl Cursor {
 
     fn follow(&mut self, key: &ChainKey, row: &AuditRow, verdict: &mut Verdict) {
         if row.seq <= self.seq {
-            // Pruning was cut short: what it had signed away already is still there, and was verified then.
+            // Events are removed and their removal is signed in one transaction: there is no half of it.
+            let (stream, seq, pruned) = (row.stream, row.seq, self.seq);
+            verdict.flaws.push(Flaw::Inserted { stream, seq, pruned });
             return;
         }
         let gap = row.seq != self.seq + 1;

@@ -18,7 +18,11 @@ pub(super) async fn apply(
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     let mut applied = HashSet::new();
     let mut opened = Vec::new();
-    for change in changes {
+    // In one order everywhere, so that two replicas never wait for each other's rows in turn. Changes of the same
+    // lease stay in theirs.
+    let mut ordered = changes.to_vec();
+    ordered.sort_by_key(|change| subject(change));
+    for change in ordered {
         match change {
             Change::Open(new) => opened.push(&**new),
             Change::Move { to, fence } => {
@@ -110,7 +114,8 @@ async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uu
                 select count(*) from leases \
                  where leases.issuer = counted.issuer and leases.subject = counted.subject \
                    and leases.role = counted.role and leases.due_at is not null \
-                   and (leases.state = 'pending' or leases.refresh_after > counted.created_at)) \
+                   and (leases.state = 'pending' \
+                        or leases.state = 'active' and leases.refresh_after > counted.created_at)) \
          returning id",
     );
     query.build_query_scalar().fetch_all(connection).await

@@ -8,9 +8,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use sqlx::{Connection, QueryBuilder};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::id::StreamId;
@@ -23,6 +25,8 @@ use crate::time::{Clock, Timestamp};
 
 /// The most entries in one transaction.
 const BATCH: usize = 512;
+/// How long after its last use a connection is used again without asking whether the server is still there.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// An entry that waits, and who waits for it.
 pub(super) struct Job {
@@ -32,6 +36,8 @@ pub(super) struct Job {
 
 pub(super) struct Writer {
     pub(super) pool: PgPool,
+    /// Kept between batches; `None` after any error.
+    pub(super) connection: Option<Used>,
     pub(super) jobs: mpsc::Receiver<Job>,
     pub(super) key: ChainKey,
     pub(super) stream: StreamId,
@@ -40,6 +46,12 @@ pub(super) struct Writer {
     pub(super) heads_every: Duration,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
+}
+
+/// A connection and when it was last used.
+pub(super) struct Used {
+    connection: PoolConnection<Postgres>,
+    at: Instant,
 }
 
 /// Where our stream ends.
@@ -91,7 +103,7 @@ impl Writer {
             return;
         }
         let entries: Vec<&Entry> = jobs.iter().map(|job| &job.entry).collect();
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let result = self.commit(&entries).await;
         self.metrics.ledger_batch(entries.len(), started.elapsed(), result.is_ok());
         match result {
@@ -118,33 +130,47 @@ impl Writer {
 
     /// Writes entries in one transaction; answers for each whether its change applied.
     async fn commit(&mut self, entries: &[&Entry]) -> Result<Vec<Result<(), Refused>>, LedgerError> {
-        let before = self.head;
-        self.head = Head::Unknown;
-        let timeout = self.timeout;
-        let done = bounded(timeout, "writing", self.transaction(before, entries)).await;
-        let (head, applied) = done?;
+        let (used, before) = (self.connection.take(), std::mem::replace(&mut self.head, Head::Unknown));
+        let write = async {
+            let mut connection = self.connect(used).await?;
+            let done = self.transaction(&mut connection, before, entries).await?;
+            Ok((connection, done))
+        };
+        // Whatever goes wrong, the connection is gone with it.
+        let (connection, (head, applied)) = bounded(self.timeout, "writing", write).await?;
+        self.connection = Some(Used { connection, at: Instant::now() });
         self.head = head;
         Ok(applied)
     }
 
+    /// The connection of the batch before, unless the server may have left us since.
+    async fn connect(&self, used: Option<Used>) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        if let Some(Used { mut connection, at }) = used
+            && (at.elapsed() < TRUSTED || connection.ping().await.is_ok())
+        {
+            return Ok(connection);
+        }
+        self.pool.acquire().await
+    }
+
     async fn transaction(
         &self,
+        connection: &mut PgConnection,
         before: Head,
         entries: &[&Entry],
     ) -> Result<(Head, Vec<Result<(), Refused>>), sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
         let head = match before {
-            Head::Unknown => self.find_head(&mut connection).await?,
+            Head::Unknown => self.find_head(connection).await?,
             known => known,
         };
         let head = match head {
-            Head::NotOpened => self.open_stream(&mut connection).await?,
+            Head::NotOpened => self.open_stream(connection).await?,
             opened => opened,
         };
         let changes: Vec<&Change> = entries.iter().filter_map(|entry| entry.change.as_ref()).collect();
         if changes.is_empty() {
             // Only one statement writes, and is its own transaction: nothing to begin, nothing to commit.
-            return self.statements(&mut connection, head, entries, &changes).await;
+            return self.statements(connection, head, entries, &changes).await;
         }
         let mut transaction = connection.begin().await?;
         let done = self.statements(&mut transaction, head, entries, &changes).await?;
@@ -177,10 +203,16 @@ impl Writer {
 
     async fn find_head(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
         let found: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("select seq, mac from audit_events where stream = $1 order by seq desc limit 1")
-                .bind(self.stream.0)
-                .fetch_optional(connection)
-                .await?;
+            // All of it may have been pruned, if nothing happened for long: then the signed mark is its end.
+            sqlx::query_as(
+                "(select seq, mac from audit_events where stream = $1 order by seq desc limit 1) \
+                 union all \
+                 (select seq, mac from audit_heads where stream = $1 and kind = 'pruned') \
+                 order by seq desc limit 1",
+            )
+            .bind(self.stream.0)
+            .fetch_optional(connection)
+            .await?;
         Ok(found.map_or(Head::NotOpened, |(seq, bytes)| {
             let mut mac = START;
             mac.copy_from_slice(bytes.get(..MAC).unwrap_or(&START));

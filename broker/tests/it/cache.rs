@@ -7,4 +7,5 @@ mod outage;
 mod revocation;
 mod sealing;
 mod sentinel;
+mod servers;
 mod store;

@@ -39,7 +39,7 @@ fn every_format_is_read_back_by_an_independent_parser() {
     for format in Format::ALL {
         let mut runner = TestRunner::new(Config {
             cases: 1,
-            max_shrink_iters: 300,
+            max_shrink_iters: 40,
             failure_persistence: None,
             ..Config::default()
         });
@@ -79,6 +79,17 @@ fn the_uri_is_a_url_to_everyone_else_too() {
         prop_assert_eq!(url.query_pairs().count() + 5, expected.len());
         prop_assert_eq!(url.fragment(), None);
     });
+}
+
+#[test]
+fn a_star_in_a_password_file_stands_for_itself() {
+    let trap = pgpass::Trap::open();
+    let case = |dbname: &str| Case { port: trap.port(), dbname: dbname.to_owned(), ..worst() };
+    let line = case("*").render(Format::Pgpass);
+    libpq::connect(&[(&case("other"), line.clone()), (&case("*"), line)]);
+    let passwords = trap.passwords();
+    assert_ne!(passwords[0], worst().password);
+    assert_eq!(passwords[1], worst().password);
 }
 
 /// The reader of each format.

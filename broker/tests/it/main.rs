@@ -9,9 +9,18 @@
 )]
 
 mod cache;
+mod cli;
+mod crash;
 mod dsn;
 mod engine_postgres;
 mod http;
 mod identity;
+mod layout;
+mod leaks;
+mod lease;
+mod ledger;
+mod outage;
+mod replica;
 mod stand;
 mod story;
+mod sweep;

@@ -5,8 +5,11 @@
 
 mod caller;
 mod config;
+mod ledger;
 pub mod log;
+mod process;
 mod psql;
+mod target;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +27,12 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-pub use caller::{Answer, Caller};
+pub use caller::{Answer, Caller, client};
 pub use config::{Settings, role};
-pub use psql::psql;
+pub use ledger::program;
+pub use process::Process;
+pub use psql::{Outcome, psql};
+pub use target::Target;
 
 /// Runs a test. All tests share one runtime, because they share servers.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
@@ -97,7 +103,7 @@ impl Stand {
         Self {
             url: format!("https://localhost:{}", public.port()),
             admin_url: format!("http://localhost:{}", admin.port()),
-            client: caller::client(&settings.ca_path),
+            client: client(&settings.ca_path),
             app,
             clock,
             settings,
@@ -175,7 +181,7 @@ impl Stand {
     pub async fn stop(self) -> Settings {
         self.app.stop.cancel();
         self.serving.await.unwrap();
-        self.app.shut_down().await;
+        self.app.shut_down(tokio::time::Instant::now() + std::time::Duration::from_secs(20)).await;
         self.settings
     }
 }

@@ -16,6 +16,10 @@ pub struct Summary {
     pub folder: PathBuf,
     /// The authority's certificate.
     pub ca_path: PathBuf,
+    /// A certificate for a broker on `localhost`.
+    pub broker_certificate: PathBuf,
+    /// Its key.
+    pub broker_key: PathBuf,
     /// The ledger for its owner.
     pub ledger_owner_url: String,
     /// The ledger for the running broker.
@@ -54,6 +58,8 @@ impl World {
             pid: std::process::id(),
             folder: self.folder().to_owned(),
             ca_path: self.ca_path.clone(),
+            broker_certificate: self.broker.certificate.clone(),
+            broker_key: self.broker.key.clone(),
             ledger_owner_url: self.ledger_owner_url(),
             ledger_writer_url: self.ledger_writer_url(),
             orders_host: self.orders.host().to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dsn_broker::cache::Put;
 
 use super::fixture::{HOUR, clock, config, connect, entry, key, sealer, until};
-use super::sentinel::Servers;
+use super::servers::Servers;
 
 #[tokio::test]
 async fn a_cluster_is_shared_like_one_server() {

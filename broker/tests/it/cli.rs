@@ -1,0 +1,15 @@
+//! The program itself, as operators run it.
+
+mod api_key;
+mod check;
+mod live;
+mod log;
+mod migrate;
+mod outage;
+mod printed;
+mod program;
+mod reload;
+mod served;
+mod stop;
+mod target;
+mod tls;

@@ -1,0 +1,94 @@
+//! `dsn-broker check --live`
+
+use serde_json::json;
+
+use super::program::{Ended, configured, settings};
+use crate::stand::{Settings, role, run};
+
+async fn check(settings: &Settings) -> Ended {
+    configured(settings, &["check", "--live"]).await
+}
+
+#[test]
+fn it_says_what_each_role_can_really_do() {
+    run(async {
+        let settings = settings().await;
+        configured(&settings, &["migrate"]).await;
+        let ended = check(&settings).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        for said in [
+            "database orders\n  is there: PostgreSQL ",
+            " role orders-reader\n  can all that these roles can do: orders_ro\n  can schema app: select on 1 table\n",
+            "ledger\n  is there: Postgres ",
+            "0 mistakes, 0 warnings\n",
+        ] {
+            assert!(ended.stdout.contains(said), "{said}\n{}", ended.stdout);
+        }
+    });
+}
+
+#[test]
+fn the_statement_that_it_names_lets_an_admin_create_roles() {
+    run(async {
+        let mut settings = settings().await;
+        configured(&settings, &["migrate"]).await;
+        let admin = format!("weak_{}", settings.target);
+        let orders = settings.world.orders();
+        orders.execute("postgres", &format!("create role {admin} login password 'weak'")).await.unwrap();
+        let password = settings.secret("weak", "weak");
+        settings.config["databases"]["orders"]["admin"] = json!({ "username": admin, "password": password });
+        // Each look may find the next thing that is missing.
+        let connect = format!("grant connect on database {} to {admin}", settings.target);
+        orders.execute("postgres", &connect).await.unwrap();
+        let first = check(&settings).await;
+        assert_eq!(first.code, Some(1), "{first:?}");
+        let createrole =
+            format!("the broker's user may not create roles: ALTER ROLE \"{admin}\" CREATEROLE;");
+        assert!(first.stdout.contains(&createrole), "{}", first.stdout);
+
+        let statements = first.stdout.lines().filter(|line| line.contains("MISTAKE")).filter_map(|line| {
+            let statement = line.rsplit_once(": ")?.1;
+            statement.ends_with(';').then_some(statement)
+        });
+        let statements: std::collections::BTreeSet<_> = statements.collect();
+        for statement in statements {
+            orders.execute("postgres", statement).await.unwrap();
+        }
+        let second = check(&settings).await;
+        assert_eq!(second.code, Some(0), "{}", second.stdout);
+    });
+}
+
+#[test]
+fn a_role_that_is_more_than_it_should_be_is_a_warning() {
+    run(async {
+        let mut settings = settings().await;
+        configured(&settings, &["migrate"]).await;
+        let (boss, group) = (format!("boss_{}", settings.target), format!("group_{}", settings.target));
+        let make = format!(
+            "create role {boss} superuser; create role {group}; grant {boss} to {group}; \
+                            grant {group} to broker_admin with admin option"
+        );
+        settings.world.orders().execute("postgres", &make).await.unwrap();
+        let mut powerful = role("workload");
+        powerful["credential"]["member_of"] = json!([group]);
+        settings.config["roles"] = json!({ "powerful": powerful });
+        settings.config["bindings"][0]["roles"] = json!(["powerful"]);
+        let ended = check(&settings).await;
+        let said = format!("warning: it can act as \"{boss}\", which is a superuser");
+        assert!(ended.stdout.contains(&said), "{}", ended.stdout);
+    });
+}
+
+#[test]
+fn what_is_not_there_is_a_mistake() {
+    run(async {
+        let mut settings = settings().await;
+        settings.config["databases"]["orders"]["endpoints"]["primary"]["port"] = json!(1);
+        let ended = check(&settings).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        for said in ["has `dsn-broker migrate` been run?", "the database did not answer: "] {
+            assert!(ended.stdout.contains(said), "{said}\n{}", ended.stdout);
+        }
+    });
+}

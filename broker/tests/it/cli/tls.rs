@@ -1,0 +1,64 @@
+//! The certificate of a running broker.
+
+use reqwest::tls::TlsInfo;
+use serde_json::{Value, json};
+
+use super::program::{configured, settings};
+use super::served::{Served, until};
+use crate::stand::{Answer, run};
+
+/// The certificate that a new connection sees.
+async fn seen(served: &Served) -> Vec<u8> {
+    let config = dsn_broker::tls::client_config(Some(&served.settings.ca_path)).unwrap();
+    let client = reqwest::Client::builder().tls_backend_preconfigured(config).tls_info(true).build().unwrap();
+    let answer = client.get(format!("{}/openapi.json", served.url)).send().await.unwrap();
+    answer.extensions().get::<TlsInfo>().unwrap().peer_certificate().unwrap().to_vec()
+}
+
+#[test]
+fn new_connections_see_a_replaced_certificate_and_old_ones_go_on() {
+    run(async {
+        let served = Served::ready(settings().await).await;
+        let (before, client) = (seen(&served).await, served.client());
+        let whoami = || {
+            let token =
+                served.settings.token("app-a", dsn_broker::time::Clock::now(&dsn_broker::time::SystemClock));
+            Answer::of(client.get(format!("{}/v1/whoami", served.url)).bearer_auth(token))
+        };
+        whoami().await.ok();
+        served.settings.world.ca().issue_to(served.settings.folder(), &["localhost"]).unwrap();
+        until(async || seen(&served).await != before).await;
+        whoami().await.ok();
+    });
+}
+
+#[test]
+fn a_broken_certificate_is_refused_and_the_one_before_it_stays() {
+    run(async {
+        let served = Served::ready(settings().await).await;
+        let (before, lines) = (seen(&served).await, served.lines());
+        std::fs::write(served.settings.folder().join("server.crt"), "not a certificate").unwrap();
+        let refused = |line: &Value| line["message"].as_str().unwrap().starts_with("configuration refused");
+        let line = served.said(lines, refused).await;
+        assert!(line["error"].as_str().unwrap().contains("server.tls.cert: "), "{line}");
+        assert_eq!(seen(&served).await, before);
+    });
+}
+
+#[test]
+fn plain_http_is_for_loopback_alone() {
+    run(async {
+        let mut settings = settings().await;
+        settings.config["server"]["tls"] = Value::Null;
+        settings.config["server"]["plain_http"] = json!(true);
+        let served = Served::ready(settings).await;
+        assert!(served.url.starts_with("http://"));
+        served.get("app-a", "/v1/whoami").await.ok();
+
+        let mut settings = served.settings.replica();
+        settings.config["server"]["listen"] = json!("0.0.0.0:0");
+        let ended = configured(&settings, &["serve"]).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("0.0.0.0:0 is not a loopback address"), "{}", ended.stderr);
+    });
+}

@@ -1,0 +1,120 @@
+//! Without the ledger nothing leaves the broker.
+
+use std::time::Duration;
+
+use devstack::World;
+use futures_util::future::join_all;
+
+use super::until_status;
+use crate::stand::{Settings, Stand, psql, run, unique};
+
+/// A stand whose ledger is on a server of its own.
+async fn stand() -> Stand {
+    let world = Box::leak(Box::new(World::builder().durable(false).start().await.unwrap()));
+    let mut settings = Settings::new(world, &unique()).await;
+    settings.config["ledger"]["timeout"] = "500ms".into();
+    Stand::on(settings).await
+}
+
+async fn end(stand: Stand) {
+    let settings = stand.stop().await;
+    assert_eq!(settings.flaws().await, [""; 0], "the chain is whole");
+    let world = settings.world;
+    world.ledger().end().await.unwrap();
+    world.orders().end().await.unwrap();
+    world.redis().end().await.unwrap();
+}
+
+/// What callers get meanwhile: no DSN, and a time to come back.
+async fn nothing_is_delivered(stand: &Stand) {
+    let caller = stand.caller("app-orders");
+    let roles = ["orders-reader", "orders-request", "orders-everyone"];
+    let answers = join_all(roles.iter().map(|role| async { caller.get(&caller.dsn_path(role)).await })).await;
+    for answer in answers {
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem().as_str()),
+            (503, "ledger-unavailable"),
+            "{}",
+            answer.text
+        );
+        assert_eq!(answer.headers["retry-after"], "2");
+        assert!(!answer.text.contains("postgres"), "{}", answer.text);
+    }
+}
+
+#[test]
+fn a_ledger_that_is_stopped_and_killed_stops_deliveries_until_it_is_back() {
+    run(async {
+        let stand = stand().await;
+        let before = stand.caller("app-orders").dsn("orders-reader").await;
+        for round in 0..2 {
+            match round {
+                0 => stand.settings.world.ledger().stop().await.unwrap(),
+                _ => stand.settings.world.ledger().kill().await.unwrap(),
+            }
+            nothing_is_delivered(&stand).await;
+            let ready = stand.client.get(format!("{}/readyz", stand.admin_url)).send().await.unwrap();
+            assert_eq!(ready.status(), 503);
+            assert!(
+                psql(before["dsn"].as_str().unwrap(), "select 1").await.ok,
+                "what was delivered works on"
+            );
+            stand.settings.world.ledger().restart().await.unwrap();
+            let after = until_status(&stand, "orders-reader", 200).await.json();
+            assert_eq!(after["lease_id"], before["lease_id"], "the cache was there all the time");
+        }
+        stand.caller("app-orders").dsn("orders-request").await;
+        end(stand).await;
+    });
+}
+
+#[test]
+fn a_ledger_that_hangs_stops_deliveries_until_it_goes_on() {
+    run(async {
+        let stand = stand().await;
+        stand.caller("app-orders").dsn("orders-reader").await;
+        stand.settings.world.ledger().pause().await.unwrap();
+        let started = tokio::time::Instant::now();
+        nothing_is_delivered(&stand).await;
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        stand.settings.world.ledger().resume().await.unwrap();
+        until_status(&stand, "orders-reader", 200).await;
+        until_status(&stand, "orders-request", 200).await;
+        end(stand).await;
+    });
+}
+
+#[test]
+fn what_was_begun_when_the_ledger_died_is_undone() {
+    run(async {
+        let stand = stand().await;
+        let caller = stand.caller("app-orders");
+        caller.dsn("orders-request").await;
+        let minting = join_all((0..20).map(|_| caller.dsn_path("orders-request")).map(|path| {
+            let caller = caller.clone();
+            async move { caller.get(&path).await.status.as_u16() }
+        }));
+        let world = stand.settings.world;
+        let (statuses, killed) = tokio::join!(minting, world.ledger().kill());
+        killed.unwrap();
+        world.ledger().restart().await.unwrap();
+        until_status(&stand, "orders-reader", 200).await;
+        let delivered = statuses.iter().filter(|status| **status == 200).count();
+        assert!(stand.count("lease.delivered").await >= delivered + 2, "each that was received is on record");
+        // Past the deadline of all that is pending.
+        stand
+            .until(|| async {
+                stand.clock.advance(Duration::from_secs(10));
+                let live = stand.at_ledger("select count(*) from leases where due_at is not null").await;
+                let pending = stand.at_ledger("select count(*) from leases where state = 'pending'").await;
+                let users = stand.users().await.len().to_string();
+                if pending == "0" && users == live {
+                    Ok(())
+                } else {
+                    Err(format!("{users} {live} {pending}"))
+                }
+            })
+            .await;
+        end(stand).await;
+    });
+}

@@ -1,0 +1,4 @@
+//! Replicas: one ledger and one cache, and nothing is done twice.
+
+mod claims;
+mod minting;
