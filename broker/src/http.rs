@@ -8,6 +8,7 @@ mod caller;
 mod databases;
 mod dsn;
 mod extract;
+mod first_word;
 mod guard;
 mod health;
 mod leases;
@@ -101,13 +102,19 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api().into_openapi()
 }
 
+/// The page to read and try it. It asks nobody else for anything: not even a validator for its opinion.
+fn docs(document: utoipa::openapi::OpenApi) -> utoipa_swagger_ui::SwaggerUi {
+    let config = utoipa_swagger_ui::Config::default().validator_url("none");
+    utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document).config(config)
+}
+
 /// The public interface.
 pub(crate) fn public(app: Arc<App>) -> Router {
     let limits = app.current.load().config.server.limits.clone();
     let shared = Arc::new(Shared { rates: Rates::new(&limits.rate), app });
     let (router, document) = api().split_for_parts();
     router
-        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(docs(document))
         .fallback(async || Problem::new(Kind::NotFound).into_response())
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed).into_response())
         .layer(axum::extract::DefaultBodyLimit::max(limits.body.0))

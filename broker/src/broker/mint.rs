@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::SubsecRound;
+
 use crate::broker::flight::Flight;
 use crate::broker::keep::Turn;
 use crate::broker::{Broker, failpoint, name};
@@ -186,7 +188,8 @@ impl Broker {
         let share = 0.5 - 0.1 * unit(&*self.entropy);
         Times {
             issued_at,
-            refresh_after: issued_at + mint.ttl.mul_f64(share),
+            // To the microsecond, as the ledger keeps it.
+            refresh_after: (issued_at + mint.ttl.mul_f64(share)).trunc_subsecs(6),
             expires_at: issued_at + mint.ttl,
             max_expires_at: issued_at + mint.role.max_ttl(),
         }

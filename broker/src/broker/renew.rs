@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::SubsecRound;
+
 use crate::broker::Broker;
 use crate::cache::CacheKey;
 use crate::engine::EngineError;
@@ -83,7 +85,7 @@ impl Broker {
     ) -> Result<Lease, RenewError> {
         let (now, lease) = (self.clock.now(), &claim.lease);
         let life = (until - now).to_std().unwrap_or_default();
-        let Ok(to) = lease.clone().renew(until, now + life.div_f64(2.0)) else {
+        let Ok(to) = lease.clone().renew(until, (now + life.div_f64(2.0)).trunc_subsecs(6)) else {
             return Err(RenewError::NotRenewable { state: lease.state.name().as_str() });
         };
         let site = self.site(&lease.database)?;

@@ -6,14 +6,16 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use chrono::Datelike;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::Right;
 use crate::http::Web;
 use crate::http::answer::wants;
 use crate::http::caller::Caller;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, optional_text};
 use crate::http::problem::{Problem, Refusals};
 use crate::id::{LeaseId, StreamId};
 use crate::ledger::{AuditFilter, AuditRow, Entry, LedgerError};
@@ -27,13 +29,16 @@ use crate::time::Timestamp;
 pub(super) struct AuditQuery {
     /// At or after this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "moment")]
     since: Option<Timestamp>,
     /// Before this moment.
     #[param(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "moment")]
     until: Option<Timestamp>,
     /// Caused by a workload of this issuer.
     issuer: Option<IssuerName>,
     /// Caused by this subject.
+    #[serde(default, deserialize_with = "optional_text")]
     subject: Option<String>,
     /// About this role.
     role: Option<RoleName>,
@@ -130,13 +135,27 @@ fn export(web: std::sync::Arc<crate::http::Shared>, filter: AuditFilter) -> Resp
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pages)).into_response()
 }
 
+/// RFC 3339 has years of four digits; the ledger cannot hold much more.
+fn is_storable(moment: &Timestamp) -> bool {
+    (0..=9999).contains(&moment.year())
+}
+
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let moment = Timestamp::deserialize(deserializer)?;
+    if is_storable(&moment) {
+        Ok(Some(moment))
+    } else {
+        Err(D::Error::custom("use a year from 0000 to 9999"))
+    }
+}
+
 fn cursor(row: &AuditRow) -> String {
     format!("{}_{}_{}", row.at.timestamp_micros(), row.stream.simple(), row.seq)
 }
 
 fn position(text: &str) -> Option<(Timestamp, StreamId, i64)> {
     let mut parts = text.split('_');
-    let at = Timestamp::from_timestamp_micros(parts.next()?.parse().ok()?)?;
+    let at = Timestamp::from_timestamp_micros(parts.next()?.parse().ok()?).filter(is_storable)?;
     let stream = StreamId(parts.next()?.parse().ok()?);
     Some((at, stream, parts.next()?.parse().ok()?))
 }

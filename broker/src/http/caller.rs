@@ -30,16 +30,22 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let app = &shared.app;
         let current = app.current.load_full();
         let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        let failed = |reason: String, kind| {
+        let failed = |reason: String, kind, claimed: Claimed| {
             app.metrics.authentication_failed();
-            let event = Event::new(app.clock.now(), Action::AuthenticationFailed).in_request(&request);
+            let mut event = Event::new(app.clock.now(), Action::AuthenticationFailed).in_request(&request);
+            // In the detail: the event's own principal is one that was proven.
+            for (key, value) in [("issuer", claimed.0), ("subject", claimed.1)] {
+                event = value.into_iter().fold(event, |event, value| event.with(key, value));
+            }
             app.failures.record(event, &reason);
             Problem::new(kind).because(reason)
         };
-        let proof = bearer(parts).map_err(|reason| failed(reason.to_owned(), Kind::Unauthenticated))?;
+        let proof = bearer(parts)
+            .map_err(|reason| failed(reason.to_owned(), Kind::Unauthenticated, Claimed::default()))?;
         let workload = current.identity.authenticate(&proof).await.map_err(|error| {
             let kind = if error.is_our_fault() { Kind::IssuerUnavailable } else { Kind::Unauthenticated };
-            failed(error.to_string(), kind)
+            let reason = error.to_string();
+            failed(reason, kind, (error.issuer.map(|name| name.to_string()), error.subject))
         })?;
         if let Some(guard::Caller(caller)) = parts.extensions.get() {
             let _ = caller.set(workload.principal.clone());
@@ -50,6 +56,9 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         Ok(Self { workload, request, current, shared: shared.clone() })
     }
 }
+
+/// Issuer and subject of a proof that was refused, as far as they are known.
+type Claimed = (Option<String>, Option<String>);
 
 impl Caller {
     /// The permit for a role. The refusal is the same for a role that does not exist and one that is not bound.

@@ -3,7 +3,7 @@
 mod answer;
 mod target;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::dsn::Format;
 use crate::http::Web;
 use crate::http::answer::wants;
 use crate::http::caller::Caller;
-use crate::http::extract::{Body, Query};
+use crate::http::extract::{Body, Query, Segment};
 use crate::http::problem::{Problem, Refusals};
 use answer::DsnAnswer;
 use target::Place;
@@ -66,7 +66,7 @@ pub(super) struct DsnRequest {
 pub(super) async fn fetch_dsn(
     State(web): Web,
     caller: Caller,
-    Path(role): Path<String>,
+    Segment(role): Segment,
     headers: HeaderMap,
     Query(query): Query<DsnQuery>,
 ) -> Result<Response, Problem> {
@@ -86,7 +86,7 @@ pub(super) async fn fetch_dsn(
 pub(super) async fn request_dsn(
     State(web): Web,
     caller: Caller,
-    Path(role): Path<String>,
+    Segment(role): Segment,
     headers: HeaderMap,
     Body(body): Body<DsnRequest>,
 ) -> Result<Response, Problem> {

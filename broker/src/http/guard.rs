@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,11 @@ use crate::model::Principal;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static NO_SNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// What a browser may load for our pages: our own assets alone. The page of the documentation has styles and small
+/// pictures inline.
+const OWN_ASSETS: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 
 /// What every request goes through.
 #[derive(Clone)]
@@ -55,6 +60,7 @@ pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(NO_SNIFF.clone(), HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(OWN_ASSETS));
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID.clone(), id);
     }

@@ -107,6 +107,11 @@ impl Kind {
         }
     }
 
+    /// What the `type` of its problems is.
+    fn uri(self) -> String {
+        format!("/problems/{}", self.name())
+    }
+
     fn retry_after(self) -> Option<HeaderValue> {
         let seconds = match self {
             Self::TooManyRequests | Self::Overloaded => "1",
@@ -139,7 +144,7 @@ pub(super) struct LogReason(pub(super) Kind, pub(super) String);
 pub struct ProblemBody {
     /// The kind, as a URI reference; the list is in the document's description.
     #[serde(rename = "type")]
-    #[schema(example = "/problems/forbidden")]
+    #[schema(schema_with = type_uris)]
     type_: String,
     /// The kind, for people.
     title: &'static str,
@@ -151,6 +156,15 @@ pub struct ProblemBody {
     /// The field of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+}
+
+/// All that `type` can be, for the document.
+fn type_uris() -> utoipa::openapi::schema::Object {
+    utoipa::openapi::schema::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .description(Some("The kind, as a URI reference."))
+        .enum_values(Some(Kind::ALL.map(Kind::uri)))
+        .build()
 }
 
 impl Problem {
@@ -181,7 +195,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title) = self.kind.meaning();
         let body = ProblemBody {
-            type_: format!("/problems/{}", self.kind.name()),
+            type_: self.kind.uri(),
             title,
             status: status.as_u16(),
             detail: self.detail.clone(),

@@ -8,7 +8,7 @@ use crate::broker::Revocation;
 use crate::config::Right;
 use crate::http::Web;
 use crate::http::caller::Caller;
-use crate::http::extract::Body;
+use crate::http::extract::{Body, optional_text, plain_text};
 use crate::http::problem::{Problem, Refusals};
 use crate::ledger::Filter;
 use crate::model::{DatabaseName, IssuerName, Reason, RoleName};
@@ -20,12 +20,14 @@ pub(super) struct RevocationRequest {
     /// Of workloads of this issuer.
     issuer: Option<IssuerName>,
     /// Of this subject.
+    #[serde(default, deserialize_with = "optional_text")]
     subject: Option<String>,
     /// For this role.
     role: Option<RoleName>,
     /// At this database.
     database: Option<DatabaseName>,
     /// Why, for the record.
+    #[serde(deserialize_with = "plain_text")]
     reason: String,
 }
 

@@ -13,6 +13,7 @@ use hyper_util::server::conn::auto::Builder;
 
 use crate::app::{App, watch};
 use crate::config::{Limits, ServerTls};
+use crate::http::first_word::FirstWord;
 use crate::http::{health, public};
 use crate::tls::{TlsError, server_config};
 
@@ -80,11 +81,13 @@ async fn bound(
     let service = router.into_make_service();
     let mut server = axum_server::from_tcp(listener).map_err(ServeError::Serve)?.handle(handle);
     limit(server.http_builder(), limits);
+    let patience = limits.head_timeout.0;
     let served = match tls {
-        None => server.acceptor(NoDelayAcceptor::new()).serve(service).await,
+        None => server.acceptor(FirstWord::within(patience, NoDelayAcceptor::new())).serve(service).await,
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.head_timeout.0);
-            server.acceptor(acceptor.acceptor(NoDelayAcceptor::new())).serve(service).await
+            let acceptor =
+                RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(NoDelayAcceptor::new());
+            server.acceptor(FirstWord::within(patience, acceptor)).serve(service).await
         }
     };
     served.map_err(ServeError::Serve)

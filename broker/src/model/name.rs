@@ -14,6 +14,9 @@ pub struct NameError {
     text: String,
 }
 
+/// How much of a text that is no name is repeated, in characters.
+const LONGEST_SHOWN: usize = 100;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -46,7 +49,7 @@ macro_rules! name {
         impl TryFrom<String> for $name {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {
-                if is_name(&text) { Ok(Self(text)) } else { Err(NameError { text }) }
+                if is_name(&text) { Ok(Self(text)) } else { Err(NameError { text: text.chars().take(LONGEST_SHOWN).collect() }) }
             }
         }
 

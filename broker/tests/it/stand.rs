@@ -6,6 +6,7 @@
 mod caller;
 mod config;
 mod ledger;
+pub mod log;
 mod process;
 mod psql;
 mod target;
@@ -87,6 +88,7 @@ impl Stand {
 
     /// With a clock of the test's own.
     pub async fn at(settings: Settings, clock: ManualClock) -> Self {
+        log::keep();
         settings.write();
         let config = Config::load(&settings.file()).unwrap();
         let app = App::start(settings.file(), config, Arc::new(clock.clone()), Arc::new(SystemEntropy))
@@ -117,6 +119,22 @@ impl Stand {
     /// A caller with this text as its proof.
     pub fn bearer(&self, proof: impl Into<String>) -> Caller<'_> {
         Caller::new(self, proof.into())
+    }
+
+    /// The time, as this broker knows it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A caller with a token of these claims.
+    pub fn claims(&self, claims: devstack::Claims) -> Caller<'_> {
+        let claims = claims.now(seconds(self.clock.now()));
+        self.bearer(self.settings.world.oidc().mint(&claims).unwrap())
+    }
+
+    /// A request without any proof.
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
     }
 
     /// The answer of the target database to a query of its superuser.

@@ -1,6 +1,5 @@
 //! `GET /v1/databases/{name}/ca.pem`
 
-use axum::extract::Path;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -8,9 +7,9 @@ use serde::Deserialize;
 use crate::config::Right;
 use crate::http::caller::Caller;
 use crate::http::databases::named;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, Segment};
 use crate::http::problem::{Kind, Problem, ProblemBody, Refusals};
-use crate::model::EndpointName;
+use crate::model::{DatabaseName, EndpointName};
 
 /// Which endpoint's CA.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -36,16 +35,18 @@ pub(in crate::http) struct CaQuery {
 )]
 pub(in crate::http) async fn database_ca(
     caller: Caller,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     Query(query): Query<CaQuery>,
 ) -> Result<Response, Problem> {
-    let name = named(&name)?;
+    let name = named(&name);
     let roles = caller.current.policy.roles(&caller.workload);
     let config = &caller.current.config;
-    let uses = roles.iter().any(|role| config.roles.get(role).is_some_and(|role| role.database == name));
+    let is_it = |database: &DatabaseName| name.as_ref().is_ok_and(|name| name == database);
+    let uses = roles.iter().any(|role| config.roles.get(role).is_some_and(|role| is_it(&role.database)));
     if !uses {
         caller.operate(Right::Leases)?;
     }
+    let name = name?;
     let unknown = || Problem::new(Kind::NotFound);
     let database = config.databases.get(&name).ok_or_else(unknown)?;
     let endpoint = match query.endpoint {

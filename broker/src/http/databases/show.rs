@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
 use crate::config::{CredentialSpec, Right};
@@ -12,6 +12,7 @@ use crate::http::Web;
 use crate::http::caller::Caller;
 use crate::http::databases::list::{DatabaseSummary, summary};
 use crate::http::databases::named;
+use crate::http::extract::Segment;
 use crate::http::problem::{Kind, Problem, ProblemBody, Refusals};
 use crate::ledger::Stuck;
 use crate::model::RoleName;
@@ -60,7 +61,7 @@ pub(in crate::http) enum RoleReport {
 pub(in crate::http) async fn show_database(
     State(web): Web,
     caller: Caller,
-    Path(name): Path<String>,
+    Segment(name): Segment,
 ) -> Result<Json<DatabaseBody>, Problem> {
     caller.operate(Right::Leases)?;
     let sites = web.app.broker.sites.load_full();

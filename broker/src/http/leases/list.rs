@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Right;
 use crate::http::Web;
 use crate::http::caller::Caller;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, optional_text};
 use crate::http::leases::LeaseBody;
 use crate::http::problem::{Problem, Refusals};
 use crate::id::LeaseId;
@@ -22,6 +22,7 @@ pub(in crate::http) struct LeaseQuery {
     /// Operators: of workloads of this issuer.
     issuer: Option<IssuerName>,
     /// Operators: of this subject.
+    #[serde(default, deserialize_with = "optional_text")]
     subject: Option<String>,
     /// For this role.
     role: Option<RoleName>,

@@ -1,13 +1,13 @@
 //! `POST /v1/leases/{id}/renew`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use crate::config::{Right, Span};
 use crate::http::Web;
 use crate::http::caller::Caller;
-use crate::http::extract::Body;
+use crate::http::extract::{Body, Segment};
 use crate::http::leases::{LeaseBody, visible};
 use crate::http::problem::{Kind, Problem, ProblemBody, Refusals};
 
@@ -37,7 +37,7 @@ pub(in crate::http) struct RenewRequest {
 pub(in crate::http) async fn renew_lease(
     State(web): Web,
     caller: Caller,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     Body(asked): Body<RenewRequest>,
 ) -> Result<Json<LeaseBody>, Problem> {
     let lease = visible(&web, &caller, &id, Right::Leases).await?;

@@ -1,12 +1,13 @@
 //! `DELETE /v1/leases/{id}`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use crate::broker::Revocation;
 use crate::config::Right;
 use crate::http::Web;
 use crate::http::caller::Caller;
+use crate::http::extract::Segment;
 use crate::http::leases::{LeaseBody, visible};
 use crate::http::problem::{Problem, ProblemBody, Refusals};
 use crate::model::Reason;
@@ -28,7 +29,7 @@ use crate::model::Reason;
 pub(in crate::http) async fn revoke_lease(
     State(web): Web,
     caller: Caller,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<LeaseBody>, Problem> {
     let lease = visible(&web, &caller, &id, Right::Revoke).await?;
     let by = &caller.workload.principal;

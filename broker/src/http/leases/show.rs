@@ -1,11 +1,12 @@
 //! `GET /v1/leases/{id}`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use crate::config::Right;
 use crate::http::Web;
 use crate::http::caller::Caller;
+use crate::http::extract::Segment;
 use crate::http::leases::{LeaseBody, visible};
 use crate::http::problem::{Problem, ProblemBody, Refusals};
 
@@ -23,7 +24,7 @@ use crate::http::problem::{Problem, ProblemBody, Refusals};
 pub(in crate::http) async fn show_lease(
     State(web): Web,
     caller: Caller,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<LeaseBody>, Problem> {
     Ok(Json(visible(&web, &caller, &id, Right::Leases).await?.into()))
 }

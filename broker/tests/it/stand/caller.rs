@@ -75,6 +75,16 @@ impl Answer {
         self.json()
     }
 
+    /// All of it but what differs from one request to the next.
+    pub fn shape(&self) -> (StatusCode, Vec<(String, String)>, String) {
+        let headers =
+            self.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"));
+        let mut headers: Vec<_> =
+            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+        headers.sort();
+        (self.status, headers, self.text.clone())
+    }
+
     /// The name of the kind of a problem.
     #[track_caller]
     pub fn problem(&self) -> String {

@@ -1,0 +1,114 @@
+//! Who connects must say something soon.
+//!
+//! The server tells HTTP/1 from HTTP/2 by the first bytes, and only then begins to watch the time. Until then we do.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum_server::accept::Accept;
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// Accepts as `inner` does, and gives up on who does not say which HTTP it speaks.
+#[derive(Clone)]
+pub(super) struct FirstWord<A> {
+    inner: A,
+    patience: Duration,
+}
+
+/// A connection that fails unless it is soon known which HTTP is spoken.
+pub(super) struct Watched<S> {
+    stream: S,
+    /// `None` once it is known.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// How many bytes of the preface have come.
+    seen: usize,
+}
+
+impl<A> FirstWord<A> {
+    pub(super) fn within(patience: Duration, inner: A) -> Self {
+        Self { inner, patience }
+    }
+}
+
+impl<I, S, A> Accept<I, S> for FirstWord<A>
+where
+    A: Accept<I, S>,
+    A::Future: Send + 'static,
+    A::Stream: Send,
+    A::Service: Send,
+{
+    type Stream = Watched<A::Stream>;
+    type Service = A::Service;
+    type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
+
+    fn accept(&self, stream: I, service: S) -> Self::Future {
+        let (accepted, patience) = (self.inner.accept(stream, service), self.patience);
+        Box::pin(async move {
+            let (stream, service) = accepted.await?;
+            Ok((Watched { stream, deadline: Some(Box::pin(sleep(patience))), seen: 0 }, service))
+        })
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let Some(deadline) = &mut self.deadline else { return read };
+        if read.is_pending() {
+            return match deadline.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Poll::Pending => Poll::Pending,
+            };
+        }
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        let expected = PREFACE.get(self.seen..).unwrap_or_default();
+        let is_open = expected.starts_with(new) && new.len() < expected.len();
+        self.seen += new.len();
+        if !is_open {
+            self.deadline = None;
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// How HTTP/2 begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
