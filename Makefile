@@ -19,7 +19,8 @@ test: deps ## Run all tests, on real servers that they start themselves
 lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
 	@cargo fmt --all --check
 	@cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
-	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --workspace --no-deps
+	@# Nobody reads this but those who work on it: private items are shown, so that links to them lead somewhere.
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --quiet --workspace --no-deps --document-private-items
 	@cargo run --locked --quiet -p dsn-broker -- openapi | diff -u openapi/openapi.json - \
 	  || { echo "openapi/openapi.json is stale: run 'make generate'"; exit 1; }
 	@! command -v cargo-deny >/dev/null || cargo deny --locked --log-level error check bans licenses sources >/dev/null
