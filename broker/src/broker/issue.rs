@@ -163,7 +163,8 @@ impl Broker {
         if matches!(turn, Turn::Theirs) {
             return old;
         }
-        if let Some(entry) = self.cached(key).await
+        // The lock may have been another replica's until a moment ago.
+        if let Some(entry) = self.keep.look(key).await
             && entry.lease != old.lease
         {
             return entry;

@@ -36,6 +36,14 @@ impl Keep {
         }
     }
 
+    /// The same, past the copy that this process may still hold: what another replica has put there a moment ago.
+    pub(super) async fn look(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+        match self.shared.wait(key, None, Duration::ZERO).await {
+            Ok(found) => found,
+            Err(_) => self.own.get(key).await.ok().flatten(),
+        }
+    }
+
     pub(super) async fn put(&self, key: &CacheKey, entry: &Arc<Entry>) {
         if self.shared.put(key, entry.clone()).await.is_err() {
             let _ = self.own.put(key, entry.clone()).await;

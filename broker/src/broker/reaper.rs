@@ -17,10 +17,12 @@ use crate::engine::Site;
 use crate::id::ClaimToken;
 use crate::ledger::LedgerError;
 use crate::model::DatabaseName;
-use crate::time::sleep;
+use crate::time::Timestamp;
 
 /// How long the reaper sleeps at most: other replicas open leases that it is not told of.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// How soon it looks again after a failure, and at what another replica has claimed.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The loops of all databases.
 pub struct Reaper {
@@ -69,23 +71,24 @@ async fn run(broker: Arc<Broker>, name: DatabaseName, stop: CancellationToken) {
         let rest = match reap(&broker, &site).await {
             Ok(Rest::None) if !stop.is_cancelled() => continue,
             Ok(Rest::None) => return,
-            Ok(Rest::For(rest)) => rest,
+            Ok(Rest::Until(moment)) => broker.clock.sleep_until(moment),
             Err(error) => {
                 tracing::warn!(database.name = %name, %error, "the reaper cannot read the ledger; it tries again");
-                Duration::from_secs(1)
+                Box::pin(tokio::time::sleep(RETRY))
             }
         };
         tokio::select! {
             () = stop.cancelled() => return,
             () = woken => {}
-            () = sleep(&*broker.clock, rest) => {}
+            () = rest => {}
         }
     }
 }
 
 enum Rest {
     None,
-    For(Duration),
+    /// Until this moment, which may be over by now.
+    Until(Timestamp),
 }
 
 /// Ends what is due now, as many at once as the database takes.
@@ -108,11 +111,12 @@ async fn reap(broker: &Broker, site: &Site) -> Result<Rest, LedgerError> {
         return Ok(Rest::None);
     }
     let next = broker.ledger.next_due(&site.name).await?;
-    let now = broker.clock.now();
     let lag = next.map_or(Duration::ZERO, |due| (now - due).to_std().unwrap_or_default());
     broker.metrics.reaper_lag(&site.name, lag);
-    let until = next.map_or(LONGEST_SLEEP, |due| (due - now).to_std().unwrap_or_default());
-    // What is due already is claimed by another replica: its claim is waited for.
-    let until = if until.is_zero() { Duration::from_secs(1) } else { until };
-    Ok(Rest::For(until.min(LONGEST_SLEEP)))
+    Ok(Rest::Until(match next {
+        // It was due already when we claimed: it is another replica's, whose claim is waited for.
+        Some(due) if due <= now => now + RETRY,
+        Some(due) => due.min(now + LONGEST_SLEEP),
+        None => now + LONGEST_SLEEP,
+    }))
 }

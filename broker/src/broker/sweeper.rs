@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, name};
@@ -51,19 +52,22 @@ impl Sweeper {
     /// Searches each database when its time comes, until stopped.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut last: BTreeMap<DatabaseName, Timestamp> = BTreeMap::new();
+        let mut under_way: BTreeMap<DatabaseName, JoinHandle<()>> = BTreeMap::new();
         loop {
             let now = self.broker.clock.now();
             for (name, site) in self.broker.sites.load_full().iter() {
                 let due = last.get(name).is_none_or(|last| *last + site.config.sweep.every.0 <= now);
-                if due {
+                // One at a time: two would both record what they find.
+                if due && under_way.get(name).is_none_or(JoinHandle::is_finished) {
                     last.insert(name.clone(), now);
                     // Each in a task of its own: one that hangs keeps nobody.
                     let (sweeper, site) = (self.clone(), site.clone());
-                    self.broker.tasks.spawn(async move {
+                    let task = self.broker.tasks.spawn(async move {
                         if let Err(error) = sweeper.sweep(&site).await {
                             tracing::warn!(database.name = %site.name, %error, "orphans could not be looked for");
                         }
                     });
+                    under_way.insert(name.clone(), task);
                 }
             }
             tokio::select! {

@@ -159,7 +159,7 @@ fn nothing_below_the_broker_reads_a_clock_or_the_network_where_it_must_be_pure()
 }
 
 /// What does cryptography in a release build besides ring, each with the reason why it is there.
-const REASONS: [(&str, &str); 8] = [
+const REASONS: [(&str, &str); 7] = [
     ("md-5", "sqlx-postgres: a server that asks for an MD5 password"),
     ("sha2", "sqlx-postgres: SCRAM as a client; sqlx: the checksums of migrations"),
     ("hmac", "sqlx-postgres: SCRAM as a client"),
@@ -167,7 +167,6 @@ const REASONS: [(&str, &str); 8] = [
     ("digest", "the traits of these hashes"),
     ("crypto-common", "the traits of these hashes"),
     ("signature", "jsonwebtoken: the traits of its seam, behind which stands ring"),
-    ("sha1_smol", "redis: the names of scripts"),
 ];
 
 /// What the names of crates that do cryptography have in them.

@@ -1,10 +1,11 @@
 //! The issuer's thread and its listeners.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
@@ -18,13 +19,12 @@ use crate::port::{self, Port};
 
 /// Listens, and answers from a thread of its own until the value that is returned is dropped.
 pub(super) fn start(ca: &Ca, state: impl FnOnce(String, String) -> State) -> anyhow::Result<Oidc> {
-    let (https, http) = (Port::claim()?, Port::claim()?);
+    let ((https, https_listeners), (http, http_listeners)) = (listen()?, listen()?);
     let state = Arc::new(state(
         format!("https://localhost:{}", https.number()),
         format!("http://localhost:{}", http.number()),
     ));
     let tls = RustlsConfig::from_config(Arc::new(tls(ca)?));
-    let listeners = (listen(&https)?, listen(&http)?);
     let secure = routes::routes(Arc::clone(&state), state.issuer.clone());
     let plain = routes::routes(Arc::clone(&state), state.http_issuer.clone());
     let (running, mut end) = watch::channel(());
@@ -34,8 +34,8 @@ pub(super) fn start(ca: &Ca, state: impl FnOnce(String, String) -> State) -> any
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
             let _entered = runtime.enter();
-            serve(listeners.0, &secure, Some(&tls))?;
-            serve(listeners.1, &plain, None)?;
+            serve(https_listeners, &secure, Some(&tls))?;
+            serve(http_listeners, &plain, None)?;
             Ok(runtime)
         });
         match result {
@@ -68,21 +68,34 @@ fn serve(listeners: Vec<TcpListener>, routes: &Router, tls: Option<&RustlsConfig
     Ok(())
 }
 
+/// A port on which we listen. Someone who does not heed claims may take one between our look and our listening.
+fn listen() -> anyhow::Result<(Port, Vec<TcpListener>)> {
+    for _ in 0..ATTEMPTS {
+        let port = Port::claim()?;
+        match listen_on(&port) {
+            Ok(listeners) => return Ok((port, listeners)),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("every port that was free a moment before was taken")
+}
+
 /// On every loopback address, since clients differ in which they try first.
-fn listen(port: &Port) -> anyhow::Result<Vec<TcpListener>> {
+fn listen_on(port: &Port) -> std::io::Result<Vec<TcpListener>> {
     let mut addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
     if port::has_ipv6() {
         addresses.push(Ipv6Addr::LOCALHOST.into());
     }
-    addresses
-        .into_iter()
-        .map(|address| {
-            let listener = TcpListener::bind((address, port.number()))?;
-            listener.set_nonblocking(true)?;
-            Ok(listener)
-        })
-        .collect()
+    let listen = |address| {
+        let listener = TcpListener::bind((address, port.number()))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    addresses.into_iter().map(listen).collect()
 }
+
+const ATTEMPTS: u32 = 10;
 
 fn tls(ca: &Ca) -> anyhow::Result<ServerConfig> {
     let issued = ca.issue(&["localhost", "127.0.0.1", "::1"])?;

@@ -6,6 +6,14 @@ use futures_util::future::join_all;
 
 use crate::stand::{Settings, Stand, psql, run, unique, world};
 
+async fn until_up(stand: &Stand, up: bool) {
+    let reached = || async {
+        let present = stand.app.broker.cache.is_up();
+        if present == up { Ok(()) } else { Err(format!("up: {present}")) }
+    };
+    stand.until(reached).await;
+}
+
 #[test]
 fn without_redis_replicas_go_on_by_themselves_and_come_together_again() {
     run(async {
@@ -27,6 +35,9 @@ fn without_redis_replicas_go_on_by_themselves_and_come_together_again() {
         assert_eq!(leases(&there, "app-orders").await, before);
 
         redis.kill().await.unwrap();
+        // Until a replica notices, it may still hand out its copy of what they shared.
+        until_up(&here, false).await;
+        until_up(&there, false).await;
         let (alone_here, alone_there) =
             (leases(&here, "app-orders").await, leases(&there, "app-orders").await);
         for alone in [&alone_here, &alone_there] {
@@ -46,13 +57,8 @@ fn without_redis_replicas_go_on_by_themselves_and_come_together_again() {
         assert!(leases(&there, "app-orders").await.is_disjoint(&alone_there));
 
         redis.restart().await.unwrap();
-        for stand in [&here, &there] {
-            stand
-                .until(|| async {
-                    if stand.app.broker.cache.is_up() { Ok(()) } else { Err("down".to_owned()) }
-                })
-                .await;
-        }
+        until_up(&here, true).await;
+        until_up(&there, true).await;
         let again = leases(&here, "app-back").await;
         assert_eq!(leases(&there, "app-back").await, again, "they share again");
         there.stop().await;
