@@ -89,7 +89,7 @@ pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(Option::<Plain>::deserialize(deserializer)?.map(|Plain(text)| text))
 }
 
-/// Where the mistake is, or the whole.
+/// Where the mistake is, or the whole: `?` is a place that was not reached.
 fn field(path: &str, whole: &str) -> String {
-    if path == "." { whole.to_owned() } else { path.to_owned() }
+    if matches!(path, "." | "?") { whole.to_owned() } else { path.to_owned() }
 }

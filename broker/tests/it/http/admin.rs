@@ -72,7 +72,7 @@ fn ready_is_who_has_a_ledger_and_alive_is_everyone() {
         let world: &'static World =
             Box::leak(Box::new(World::builder().durable(false).shared_server().start().await.unwrap()));
         let mut settings = Settings::new(world, &unique()).await;
-        settings.config["ledger"]["timeout"] = json!("500ms");
+        settings.config["ledger"]["timeout"] = json!("2s");
         settings.migrate().await;
         let stand = Stand::again(settings).await;
         assert_eq!(admin(&stand, "/healthz").await, (StatusCode::OK, "ok\n".into()));
@@ -90,7 +90,14 @@ fn ready_is_who_has_a_ledger_and_alive_is_everyone() {
         assert_eq!(admin(&stand, "/healthz").await.0, 200);
         world.ledger().restart().await.unwrap();
         ready(200).await;
-        stand.caller("app-orders").dsn("orders-reader").await;
+        // A writer in the middle of its reconnection may still say no; without a restart it says yes.
+        let caller = stand.caller("app-orders");
+        stand
+            .until(|| async {
+                let answer = caller.get(&caller.dsn_path("orders-reader")).await;
+                if answer.status == StatusCode::OK { Ok(()) } else { Err(answer.text) }
+            })
+            .await;
         stand.app.stop.cancel();
         stand.stop().await;
         world.ledger().end().await.unwrap();
