@@ -11,45 +11,50 @@ use crate::ledger::lease_row::text_of;
 use crate::model::{Lease, State};
 use crate::time::Timestamp;
 
-/// Applies the changes of a batch; answers the leases whose change applied.
+/// Applies the changes of a batch; answers for each, in their order, whether it applied.
 pub(super) async fn apply(
     connection: &mut PgConnection,
     changes: &[&Change],
-) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let mut applied = HashSet::new();
+) -> Result<Vec<bool>, sqlx::Error> {
+    let mut applied = vec![false; changes.len()];
     let mut opened = Vec::new();
-    // In one order everywhere, so that two replicas never wait for each other's rows in turn. Changes of the same
-    // lease stay in theirs.
-    let mut ordered = changes.to_vec();
-    ordered.sort_by_key(|change| subject(change));
-    for change in ordered {
+    for (change, applied) in changes.iter().zip(&mut applied) {
         match change {
-            Change::Open(new) => opened.push(&**new),
-            Change::Move { to, fence } => {
-                let moved = move_lease(connection, to, *fence).await?;
-                applied.extend(moved.then_some(to.id.0));
-            }
+            Change::Open(new) => opened.push((&**new, applied)),
+            Change::Move { to, fence } => *applied = move_lease(connection, to, *fence).await?,
             Change::Defer { lease, claim, due_at, error } => {
-                let deferred = defer(connection, lease.0, claim.0, *due_at, error).await?;
-                applied.extend(deferred.then_some(lease.0));
+                *applied = defer(connection, lease.0, claim.0, *due_at, error).await?;
             }
         }
     }
     if !opened.is_empty() {
-        applied.extend(open(connection, &opened).await?);
+        let new: Vec<&NewLease> = opened.iter().map(|(new, _)| *new).collect();
+        let ids: HashSet<Uuid> = open(connection, &new).await?.into_iter().collect();
+        for (new, applied) in opened {
+            *applied = ids.contains(&new.lease.id.0);
+        }
     }
     Ok(applied)
+}
+
+/// Locks leases until the transaction ends, in one order everywhere, so that two replicas never wait for each
+/// other's rows in turn.
+pub(super) async fn lock(connection: &mut PgConnection, leases: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query("select from leases where id = any($1) order by id for no key update")
+        .bind(leases)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Which of these leases are active.
 pub(super) async fn active(
     connection: &mut PgConnection,
-    leases: HashSet<Uuid>,
+    leases: &[Uuid],
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     if leases.is_empty() {
-        return Ok(leases);
+        return Ok(HashSet::new());
     }
-    let leases: Vec<Uuid> = leases.into_iter().collect();
     let rows: Vec<Uuid> = sqlx::query_scalar("select id from leases where id = any($1) and state = 'active'")
         .bind(leases)
         .fetch_all(connection)

@@ -4,7 +4,7 @@
 //! audit stream; after any error it asks the database where that stream really ends, because a commit
 //! whose answer was lost may have happened.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,37 +168,36 @@ impl Writer {
             opened => opened,
         };
         let changes: Vec<&Change> = entries.iter().filter_map(|entry| entry.change.as_ref()).collect();
+        let delivered: BTreeSet<Uuid> =
+            entries.iter().filter_map(|entry| entry.while_active).map(|id| id.0).collect();
+        let delivered: Vec<Uuid> = delivered.into_iter().collect();
         if changes.is_empty() {
-            // Only one statement writes, and is its own transaction: nothing to begin, nothing to commit.
-            return self.statements(connection, head, entries, &changes).await;
+            // One statement is its own transaction: nothing to begin, nothing to commit.
+            let events = entries.iter().flat_map(|entry| &entry.events);
+            if let Some(head) = self.append(connection, head, events, &delivered).await? {
+                return Ok((head, entries.iter().map(|_| Ok(())).collect()));
+            }
         }
+        // Something changes, or something of what is delivered has ended: each entry is looked at.
         let mut transaction = connection.begin().await?;
-        let done = self.statements(&mut transaction, head, entries, &changes).await?;
-        transaction.commit().await?;
-        Ok(done)
-    }
-
-    async fn statements(
-        &self,
-        connection: &mut PgConnection,
-        head: Head,
-        entries: &[&Entry],
-        changes: &[&Change],
-    ) -> Result<(Head, Vec<Result<(), Refused>>), sqlx::Error> {
-        let applied = write::apply(connection, changes).await?;
-        let needed: HashSet<Uuid> =
-            entries.iter().filter_map(|entry| entry.while_active).map(|lease| lease.0).collect();
-        let active = write::active(connection, needed).await?;
-        let outcomes: Vec<_> = entries.iter().map(|entry| outcome(entry, &applied, &active)).collect();
+        let mut leases: Vec<Uuid> = changes.iter().map(|change| write::subject(change)).collect();
+        leases.extend(&delivered);
+        write::lock(&mut transaction, &leases).await?;
+        let applied = write::apply(&mut transaction, &changes).await?;
+        let active = write::active(&mut transaction, &delivered).await?;
+        let mut applied = applied.into_iter();
+        let outcomes: Vec<_> = entries.iter().map(|entry| outcome(entry, &mut applied, &active)).collect();
         let written = entries.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
         let events = written.flat_map(|(entry, _)| &entry.events);
-        let head = self.append(connection, head, events).await?;
-        Ok((head, outcomes))
+        let appended = self.append(&mut transaction, head, events, &[]).await?;
+        transaction.commit().await?;
+        Ok((appended.unwrap_or(head), outcomes))
     }
 
     async fn open_stream(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
         let event = opening::event(connection, self.clock.now()).await?;
-        self.append(connection, Head::At { seq: 0, mac: START }, [&event]).await
+        let head = Head::At { seq: 0, mac: START };
+        Ok(self.append(connection, head, [&event], &[]).await?.unwrap_or(head))
     }
 
     async fn find_head(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
@@ -220,14 +219,15 @@ impl Writer {
         }))
     }
 
-    /// Appends events to our stream with one statement.
+    /// Appends events to our stream with one statement, if all of these leases are active; `None` if not.
     async fn append<'a>(
         &self,
         connection: &mut PgConnection,
         head: Head,
         events: impl IntoIterator<Item = &'a Event>,
-    ) -> Result<Head, sqlx::Error> {
-        let Head::At { mut seq, mut mac } = head else { return Ok(head) };
+        active: &[Uuid],
+    ) -> Result<Option<Head>, sqlx::Error> {
+        let Head::At { mut seq, mut mac } = head else { return Ok(None) };
         let mut rows = Vec::new();
         for event in events {
             seq += 1;
@@ -235,10 +235,8 @@ impl Writer {
             mac = self.key.mac(&mac, &content(self.stream, seq, event, &detail));
             rows.push(Row { event, seq, detail, mac });
         }
-        if !rows.is_empty() {
-            insert(connection, self.stream.0, &rows).await?;
-        }
-        Ok(Head::At { seq, mac })
+        let written = rows.is_empty() || insert(connection, self.stream.0, &rows, active).await?;
+        Ok(written.then_some(Head::At { seq, mac }))
     }
 
     /// Signs the head if the stream has grown since `signed`; answers up to where it is signed.
@@ -273,17 +271,19 @@ impl Writer {
     }
 }
 
-fn outcome(entry: &Entry, applied: &HashSet<Uuid>, active: &HashSet<Uuid>) -> Result<(), Refused> {
-    if entry.while_active.is_some_and(|lease| !active.contains(&lease.0)) {
-        return Err(Refused::Superseded);
-    }
-    match &entry.change {
-        Some(change) if !applied.contains(&write::subject(change)) => Err(match change {
-            Change::Open(_) => Refused::Quota,
-            Change::Move { .. } | Change::Defer { .. } => Refused::Superseded,
-        }),
-        _ => Ok(()),
-    }
+fn outcome(
+    entry: &Entry,
+    applied: &mut impl Iterator<Item = bool>,
+    active: &HashSet<Uuid>,
+) -> Result<(), Refused> {
+    let refused = match &entry.change {
+        Some(_) if applied.next() == Some(true) => None,
+        Some(Change::Open(_)) => Some(Refused::Quota),
+        Some(Change::Move { .. } | Change::Defer { .. }) => Some(Refused::Superseded),
+        None => None,
+    };
+    let ended = entry.while_active.is_some_and(|lease| !active.contains(&lease.0));
+    refused.or(ended.then_some(Refused::Superseded)).map_or(Ok(()), Err)
 }
 
 fn content<'a>(stream: StreamId, seq: i64, event: &'a Event, detail: &'a str) -> Content<'a> {
@@ -302,7 +302,15 @@ fn content<'a>(stream: StreamId, seq: i64, event: &'a Event, detail: &'a str) ->
     }
 }
 
-async fn insert(connection: &mut PgConnection, stream: Uuid, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+/// Inserts events, if all of these leases are active; `false` if not.
+///
+/// The leases are locked as they are looked at: a revocation comes before the delivery and prevents it, or after it.
+async fn insert(
+    connection: &mut PgConnection,
+    stream: Uuid,
+    rows: &[Row<'_>],
+    active: &[Uuid],
+) -> Result<bool, sqlx::Error> {
     let mut query = QueryBuilder::new(
         "insert into audit_events \
            (stream, seq, at, action, issuer, subject, role, database, lease, request, detail, mac) \
@@ -330,7 +338,12 @@ async fn insert(connection: &mut PgConnection, stream: Uuid, rows: &[Row<'_>]) -
     columns.push_bind(texts(|content| Some(content.detail)));
     columns.push_bind(rows.iter().map(|row| row.mac.to_vec()).collect::<Vec<_>>());
     query.push(")");
-    query.build().execute(connection).await.map(drop)
+    if !active.is_empty() {
+        query.push(" where (select count(*) from (select from leases where id = any(").push_bind(active);
+        query.push(") and state = 'active' order by id for share) locked) = ");
+        query.push_bind(i64::try_from(active.len()).unwrap_or(i64::MAX));
+    }
+    Ok(query.build().execute(connection).await?.rows_affected() > 0)
 }
 
 /// Whether the database refused what was written, rather than being away (SQLSTATE classes 22 and 23).

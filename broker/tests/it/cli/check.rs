@@ -72,9 +72,7 @@ fn each_mistake_is_named_with_its_file_line_and_key() {
             let ended = configured(&settings, &["check"]).await;
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
             let text = std::fs::read_to_string(settings.file()).unwrap();
-            // The line that holds `place`; of several, the last: what is broken was written by the case.
-            let line =
-                text.lines().count() - text.lines().rev().position(|line| line.contains(place)).unwrap();
+            let line = 1 + text.lines().position(|line| line.contains(place)).unwrap();
             let start = format!("{}:{line}:", settings.file().display());
             let found = ended.stderr.lines().any(|said| said.contains(&start) && said.contains(message));
             assert!(found, "{start} … {message}\n{}", ended.stderr);
