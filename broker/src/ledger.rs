@@ -8,6 +8,7 @@
 //! Not guaranteed: what was reported as *not* written may have been (the connection broke during the
 //! commit). Everyone who writes therefore treats an error as "not delivered", and the reaper undoes the rest.
 
+mod append;
 mod audit;
 mod chain;
 mod entry;
@@ -36,7 +37,7 @@ pub use verify::{Flaw, Verdict};
 
 use verify::verify;
 
-use crate::entropy::{Entropy, SystemEntropy};
+use crate::entropy::SystemEntropy;
 use crate::id::StreamId;
 use crate::ledger::chain::ChainKey;
 use crate::secret::Secret;
@@ -115,9 +116,11 @@ impl Ledger {
             pool: pool.clone(),
             connection: None,
             jobs,
-            key: ChainKey::new(&settings.key),
-            stream: StreamId::new(clock.now(), &SystemEntropy as &dyn Entropy),
-            head: writer::Head::NotOpened,
+            stream: append::Stream {
+                id: StreamId::new(clock.now(), &SystemEntropy),
+                key: ChainKey::new(&settings.key),
+            },
+            head: append::Head::NotOpened,
             timeout: settings.timeout,
             heads_every: settings.heads_every,
             clock,

@@ -2,15 +2,13 @@
 //!
 //! The caller learns the kind and the request's identifier; the log and the audit learn why.
 
+mod origin;
+
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-
-use crate::broker::{IssueError, RenewError, RevokeError};
-use crate::engine::EngineError;
-use crate::ledger::LedgerError;
 
 /// What kind of refusal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -214,82 +212,6 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(LogReason(self.kind, reason));
         response
     }
-}
-
-impl From<LedgerError> for Problem {
-    fn from(error: LedgerError) -> Self {
-        let kind = match &error {
-            LedgerError::Overloaded => Kind::Overloaded,
-            LedgerError::Timeout { .. } | LedgerError::Database { .. } => Kind::LedgerUnavailable,
-            LedgerError::Inconsistent { .. } | LedgerError::Url { .. } => Kind::Internal,
-        };
-        Self::new(kind).because(causes(&error))
-    }
-}
-
-impl From<&EngineError> for Problem {
-    fn from(error: &EngineError) -> Self {
-        let kind = match error {
-            EngineError::Unavailable { .. } => Kind::EngineUnavailable,
-            EngineError::Refused { .. } => Kind::EngineRefused,
-        };
-        Self::new(kind).because(causes(error))
-    }
-}
-
-impl From<IssueError> for Problem {
-    fn from(error: IssueError) -> Self {
-        use crate::broker::MintError;
-        match &error {
-            IssueError::TtlTooLong { .. } | IssueError::TtlTooShort { .. } => {
-                Self::invalid("ttl", error.to_string())
-            }
-            IssueError::InstanceUnknown => Self::invalid("Dsn-Instance", error.to_string()),
-            IssueError::Busy | IssueError::Revoked => Self::new(Kind::Overloaded).because(error),
-            IssueError::Record(_) => Self::new(Kind::LedgerUnavailable).because(causes(&error)),
-            IssueError::Mint(mint) => match &**mint {
-                MintError::Quota => Self::new(Kind::QuotaExceeded),
-                MintError::Engine { source, .. } => Self::from(source).because(mint),
-                MintError::Ledger(LedgerError::Overloaded) | MintError::Superseded | MintError::Stopping => {
-                    Self::new(Kind::Overloaded).because(mint)
-                }
-                MintError::Ledger(ledger) => Self::new(Kind::LedgerUnavailable).because(causes(ledger)),
-            },
-        }
-    }
-}
-
-impl From<RenewError> for Problem {
-    fn from(error: RenewError) -> Self {
-        match error {
-            RenewError::NotRenewable { .. } => Self::new(Kind::LeaseNotRenewable).telling(error.to_string()),
-            RenewError::TtlTooLong { .. } | RenewError::Shortens { .. } => {
-                Self::invalid("ttl", error.to_string())
-            }
-            RenewError::Engine(engine) => Self::from(&engine),
-            RenewError::Ledger(ledger) => ledger.into(),
-        }
-    }
-}
-
-impl From<RevokeError> for Problem {
-    fn from(error: RevokeError) -> Self {
-        match error {
-            RevokeError::Unknown => Self::new(Kind::LeaseNotFound),
-            RevokeError::Ledger(ledger) => ledger.into(),
-        }
-    }
-}
-
-/// An error with its causes on one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The refusals that every operation may answer with, for the document.

@@ -3,8 +3,8 @@
 use sqlx::postgres::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::id::StreamId;
-use crate::ledger::chain::{ChainKey, Head, MAC};
+use crate::ledger::append::Stream;
+use crate::ledger::chain::{Head, MAC};
 use crate::model::{Action, Event};
 use crate::time::Timestamp;
 
@@ -41,18 +41,17 @@ pub(super) async fn event(connection: &mut PgConnection, now: Timestamp) -> Resu
 /// Puts a signed head on record.
 pub(super) async fn sign_head(
     pool: &PgPool,
-    key: &ChainKey,
-    stream: StreamId,
+    stream: &Stream,
     seq: i64,
     mac: &[u8; MAC],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    let signature = key.sign(&Head { stream, seq, kind: "head", at: now, mac });
+    let signature = stream.key.sign(&Head { stream: stream.id, seq, kind: "head", at: now, mac });
     sqlx::query(
         "insert into audit_heads (stream, seq, kind, at, mac, signature) values ($1, $2, 'head', $3, $4, $5) \
          on conflict do nothing",
     )
-    .bind(stream.0)
+    .bind(stream.id.0)
     .bind(seq)
     .bind(now)
     .bind(mac.as_slice())

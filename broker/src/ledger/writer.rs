@@ -8,20 +8,20 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
-use sqlx::{Connection, QueryBuilder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::id::StreamId;
-use crate::ledger::chain::{ChainKey, Content, MAC, START};
+use crate::ledger::append::{Head, Stream};
+use crate::ledger::chain::{MAC, START};
 use crate::ledger::entry::{Change, Entry, Refused};
 use crate::ledger::{LedgerError, bounded, opening, write};
 use crate::model::{Action, Event};
 use crate::telemetry::Metrics;
-use crate::time::{Clock, Timestamp};
+use crate::time::Clock;
 
 /// The most entries in one transaction.
 const BATCH: usize = 512;
@@ -39,8 +39,7 @@ pub(super) struct Writer {
     /// Kept between batches; `None` after any error.
     pub(super) connection: Option<Used>,
     pub(super) jobs: mpsc::Receiver<Job>,
-    pub(super) key: ChainKey,
-    pub(super) stream: StreamId,
+    pub(super) stream: Stream,
     pub(super) head: Head,
     pub(super) timeout: Duration,
     pub(super) heads_every: Duration,
@@ -52,25 +51,6 @@ pub(super) struct Writer {
 pub(super) struct Used {
     connection: PoolConnection<Postgres>,
     at: Instant,
-}
-
-/// Where our stream ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
-    /// Nothing of it is written yet.
-    NotOpened,
-    /// A commit may or may not have happened: the database has to be asked.
-    Unknown,
-    /// It ends with this event.
-    At { seq: i64, mac: [u8; MAC] },
-}
-
-/// A row of `audit_events` to be.
-struct Row<'a> {
-    event: &'a Event,
-    seq: i64,
-    detail: String,
-    mac: [u8; MAC],
 }
 
 impl Writer {
@@ -174,7 +154,7 @@ impl Writer {
         if changes.is_empty() {
             // One statement is its own transaction: nothing to begin, nothing to commit.
             let events = entries.iter().flat_map(|entry| &entry.events);
-            if let Some(head) = self.append(connection, head, events, &delivered).await? {
+            if let Some(head) = self.stream.append(connection, head, events, &delivered).await? {
                 return Ok((head, entries.iter().map(|_| Ok(())).collect()));
             }
         }
@@ -189,7 +169,7 @@ impl Writer {
         let outcomes: Vec<_> = entries.iter().map(|entry| outcome(entry, &mut applied, &active)).collect();
         let written = entries.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
         let events = written.flat_map(|(entry, _)| &entry.events);
-        let appended = self.append(&mut transaction, head, events, &[]).await?;
+        let appended = self.stream.append(&mut transaction, head, events, &[]).await?;
         transaction.commit().await?;
         Ok((appended.unwrap_or(head), outcomes))
     }
@@ -197,7 +177,7 @@ impl Writer {
     async fn open_stream(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
         let event = opening::event(connection, self.clock.now()).await?;
         let head = Head::At { seq: 0, mac: START };
-        Ok(self.append(connection, head, [&event], &[]).await?.unwrap_or(head))
+        Ok(self.stream.append(connection, head, [&event], &[]).await?.unwrap_or(head))
     }
 
     async fn find_head(&self, connection: &mut PgConnection) -> Result<Head, sqlx::Error> {
@@ -209,7 +189,7 @@ impl Writer {
                  (select seq, mac from audit_heads where stream = $1 and kind = 'pruned') \
                  order by seq desc limit 1",
             )
-            .bind(self.stream.0)
+            .bind(self.stream.id.0)
             .fetch_optional(connection)
             .await?;
         Ok(found.map_or(Head::NotOpened, |(seq, bytes)| {
@@ -219,26 +199,6 @@ impl Writer {
         }))
     }
 
-    /// Appends events to our stream with one statement, if all of these leases are active; `None` if not.
-    async fn append<'a>(
-        &self,
-        connection: &mut PgConnection,
-        head: Head,
-        events: impl IntoIterator<Item = &'a Event>,
-        active: &[Uuid],
-    ) -> Result<Option<Head>, sqlx::Error> {
-        let Head::At { mut seq, mut mac } = head else { return Ok(None) };
-        let mut rows = Vec::new();
-        for event in events {
-            seq += 1;
-            let detail = serde_json::Value::Object(event.detail.clone()).to_string();
-            mac = self.key.mac(&mac, &content(self.stream, seq, event, &detail));
-            rows.push(Row { event, seq, detail, mac });
-        }
-        let written = rows.is_empty() || insert(connection, self.stream.0, &rows, active).await?;
-        Ok(written.then_some(Head::At { seq, mac }))
-    }
-
     /// Signs the head if the stream has grown since `signed`; answers up to where it is signed.
     async fn sign_head(&self, signed: i64) -> i64 {
         let Head::At { seq, mac } = self.head else { return signed };
@@ -246,11 +206,11 @@ impl Writer {
             return signed;
         }
         let now = self.clock.now();
-        let insert = opening::sign_head(&self.pool, &self.key, self.stream, seq, &mac, now);
+        let insert = opening::sign_head(&self.pool, &self.stream, seq, &mac, now);
         match bounded(self.timeout, "signing the head of the audit", insert).await {
             Ok(()) => {
                 // The log is a second witness: whoever removes the end of the chain must change it too.
-                tracing::info!(audit.stream = %self.stream, audit.seq = seq, audit.mac = %opening::hex(&mac), "audit head signed");
+                tracing::info!(audit.stream = %self.stream.id, audit.seq = seq, audit.mac = %opening::hex(&mac), "audit head signed");
                 seq
             }
             Err(error) => {
@@ -284,66 +244,6 @@ fn outcome(
     };
     let ended = entry.while_active.is_some_and(|lease| !active.contains(&lease.0));
     refused.or(ended.then_some(Refused::Superseded)).map_or(Ok(()), Err)
-}
-
-fn content<'a>(stream: StreamId, seq: i64, event: &'a Event, detail: &'a str) -> Content<'a> {
-    Content {
-        stream,
-        seq,
-        at: event.at,
-        action: event.action.as_str(),
-        issuer: event.principal.as_ref().map(|principal| principal.issuer.as_str()),
-        subject: event.principal.as_ref().map(|principal| principal.subject.as_str()),
-        role: event.role.as_ref().map(|role| role.as_str()),
-        database: event.database.as_ref().map(|database| database.as_str()),
-        lease: event.lease.map(|lease| lease.0),
-        request: event.request.as_deref(),
-        detail,
-    }
-}
-
-/// Inserts events, if all of these leases are active; `false` if not.
-///
-/// The leases are locked as they are looked at: a revocation comes before the delivery and prevents it, or after it.
-async fn insert(
-    connection: &mut PgConnection,
-    stream: Uuid,
-    rows: &[Row<'_>],
-    active: &[Uuid],
-) -> Result<bool, sqlx::Error> {
-    let mut query = QueryBuilder::new(
-        "insert into audit_events \
-           (stream, seq, at, action, issuer, subject, role, database, lease, request, detail, mac) \
-         select * from unnest(",
-    );
-    let mut columns = query.separated(", ");
-    columns.push_bind(vec![stream; rows.len()]);
-    columns.push_bind(rows.iter().map(|row| row.seq).collect::<Vec<_>>());
-    columns.push_bind(rows.iter().map(|row| row.event.at).collect::<Vec<Timestamp>>());
-    let texts = |column: for<'a> fn(&Content<'a>) -> Option<&'a str>| {
-        rows.iter()
-            .map(|row| {
-                let stream = StreamId(stream);
-                column(&content(stream, row.seq, row.event, &row.detail)).map(str::to_owned)
-            })
-            .collect::<Vec<_>>()
-    };
-    columns.push_bind(texts(|content| Some(content.action)));
-    columns.push_bind(texts(|content| content.issuer));
-    columns.push_bind(texts(|content| content.subject));
-    columns.push_bind(texts(|content| content.role));
-    columns.push_bind(texts(|content| content.database));
-    columns.push_bind(rows.iter().map(|row| row.event.lease.map(|lease| lease.0)).collect::<Vec<_>>());
-    columns.push_bind(texts(|content| content.request));
-    columns.push_bind(texts(|content| Some(content.detail)));
-    columns.push_bind(rows.iter().map(|row| row.mac.to_vec()).collect::<Vec<_>>());
-    query.push(")");
-    if !active.is_empty() {
-        query.push(" where (select count(*) from (select from leases where id = any(").push_bind(active);
-        query.push(") and state = 'active' order by id for share) locked) = ");
-        query.push_bind(i64::try_from(active.len()).unwrap_or(i64::MAX));
-    }
-    Ok(query.build().execute(connection).await?.rows_affected() > 0)
 }
 
 /// Whether the database refused what was written, rather than being away (SQLSTATE classes 22 and 23).
