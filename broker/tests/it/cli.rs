@@ -11,5 +11,4 @@ mod program;
 mod reload;
 mod served;
 mod stop;
-mod target;
 mod tls;

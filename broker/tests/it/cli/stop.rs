@@ -8,14 +8,15 @@ use tokio::time::Instant;
 
 use super::program::{configured, settings};
 use super::served::{Served, until};
-use super::target::own_target;
-use crate::stand::{Answer, run};
+use crate::stand::{Answer, Target, run};
 
 #[test]
 fn a_request_in_flight_is_finished_and_the_audit_stream_is_closed() {
     run(async {
         let mut settings = settings().await;
-        let target = own_target(&mut settings).await;
+        let target = Target::start().await;
+        settings.config["databases"]["orders"] = target.config(&settings);
+        let target = target.server;
         let served = Served::ready(settings).await;
         served.get("app-a", &served.dsn("orders-reader")).await.ok();
         target.pause().await.unwrap();
@@ -55,7 +56,9 @@ fn a_request_in_flight_is_finished_and_the_audit_stream_is_closed() {
 fn a_request_that_does_not_end_is_cut_off_after_the_grace() {
     run(async {
         let mut settings = settings().await;
-        let target = own_target(&mut settings).await;
+        let target = Target::start().await;
+        settings.config["databases"]["orders"] = target.config(&settings);
+        let target = target.server;
         settings.config["server"]["grace"] = json!("300ms");
         settings.config["databases"]["orders"]["timeout"] = json!("1h");
         settings.config["server"]["limits"]["request_timeout"] = json!("1h");
