@@ -37,6 +37,8 @@ use rate::Rates;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     rates: Rates,
+    /// The largest body of a request, in bytes.
+    body_limit: usize,
 }
 
 /// What handlers take as their state.
@@ -111,13 +113,12 @@ fn docs(document: utoipa::openapi::OpenApi) -> utoipa_swagger_ui::SwaggerUi {
 /// The public interface.
 pub(crate) fn public(app: Arc<App>) -> Router {
     let limits = app.current.load().config.server.limits.clone();
-    let shared = Arc::new(Shared { rates: Rates::new(&limits.rate), app });
+    let shared = Arc::new(Shared { body_limit: limits.body.0, rates: Rates::new(&limits.rate), app });
     let (router, document) = api().split_for_parts();
     router
         .merge(docs(document))
         .fallback(async || Problem::new(Kind::NotFound).into_response())
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed).into_response())
-        .layer(axum::extract::DefaultBodyLimit::max(limits.body.0))
         .layer(axum::middleware::from_fn_with_state(guard::Guard::new(&shared.app, &limits), guard::guard))
         .with_state(shared)
 }

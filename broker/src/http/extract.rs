@@ -1,12 +1,18 @@
 //! Bodies, queries and paths, with refusals that name the field.
 
-use axum::body::Bytes;
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
+use crate::http::Shared;
 use crate::http::problem::{Kind, Problem};
+
+/// How much of a body that is too large is read all the same, in bytes.
+const THROWN_AWAY: usize = 4 * 1024 * 1024;
 
 /// A JSON body; an empty one is `{}`.
 pub(super) struct Body<T>(pub(super) T);
@@ -17,16 +23,12 @@ pub(super) struct Query<T>(pub(super) T);
 /// The one parameter of the path. What is not UTF-8 becomes a text that is no name, and nothing is called by.
 pub(super) struct Segment(pub(super) String);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let too_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
-            let kind = if too_large { Kind::BodyTooLarge } else { Kind::InvalidRequest };
-            Problem::new(kind).because("the body could not be read")
-        })?;
-        let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let bytes = read(request.into_body(), shared.body_limit).await?;
+        let bytes = if bytes.is_empty() { b"{}".to_vec() } else { bytes };
         // A list would be read as an object's members in their order.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::invalid("body", "it is not a JSON object"));
@@ -38,6 +40,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         })?;
         json.end().map_err(|_| Problem::invalid("body", "there is more after the JSON object"))?;
         Ok(Self(read))
+    }
+}
+
+/// The whole body, up to `limit` bytes.
+///
+/// Somewhat more is read and thrown away: a client that is still sending when we hang up may never see the refusal.
+async fn read(body: axum::body::Body, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let broken = |_| Problem::new(Kind::InvalidRequest).because("the body could not be read");
+        let chunk = chunk.map_err(broken)?;
+        length = length.saturating_add(chunk.len());
+        if length <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if length - limit > THROWN_AWAY {
+            break;
+        }
+    }
+    if length > limit {
+        Err(Problem::new(Kind::BodyTooLarge).because("server.limits.body"))
+    } else {
+        Ok(bytes)
     }
 }
 
