@@ -59,7 +59,10 @@ async fn die_at(point: &str, settings: &mut Settings) -> Vec<String> {
         }
     } else if let Some(lease) = received.first() {
         let revoked = process.call(Method::DELETE, &format!("/v1/leases/{lease}"), &proof).await;
-        assert!(revoked.is_err(), "{revoked:?}");
+        // The reaper may be faster: then the caller hears that the lease is ending, and the program dies all the same.
+        if let Ok(answer) = revoked {
+            assert_eq!(answer.ok()["state"], "draining");
+        }
     }
     assert_eq!(process.wait().await.signal(), Some(6), "it aborted");
     received
