@@ -166,17 +166,22 @@ impl Ledger {
         self.bounded("reading the installation's tag", query).await
     }
 
-    /// Ends the stream in good order, once everything that waits is written.
+    /// Ends the stream in good order, once everything that waits is written. A ledger that hangs keeps nobody: each
+    /// of the two steps takes `ledger.timeout` at most.
     pub async fn close(&self) {
         let task = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let (written, _) = oneshot::channel();
         let last = writer::Job { entry: Entry::end(), written };
-        if self.queue.send(last).await.is_ok()
-            && let Some(task) = task
-        {
-            let _ = tokio::time::timeout(self.timeout, task).await;
-        }
-        self.pool.close().await;
+        let end = async {
+            if self.queue.send(last).await.is_ok()
+                && let Some(task) = task
+            {
+                let _ = task.await;
+            }
+        };
+        let _ = tokio::time::timeout(self.timeout, end).await;
+        // It waits for every connection to say goodbye.
+        let _ = tokio::time::timeout(self.timeout, self.pool.close()).await;
     }
 
     async fn bounded<T>(
