@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use devstack::World;
 use reqwest::Method;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::program::{configured, settings};
 use super::served::{Served, until};
-use crate::stand::{Answer, Target, run};
+use crate::stand::{Answer, Settings, Target, run, unique};
 
 #[test]
 fn a_request_in_flight_is_finished_and_the_audit_stream_is_closed() {
@@ -49,6 +50,28 @@ fn a_request_in_flight_is_finished_and_the_audit_stream_is_closed() {
         let verified = configured(&settings, &["audit", "verify"]).await;
         assert!(verified.stdout.contains("the chain is whole"), "{verified:?}");
         target.end().await.unwrap();
+    });
+}
+
+#[test]
+fn a_ledger_that_hangs_does_not_keep_it_from_ending() {
+    run(async {
+        let started = World::builder().durable(false).start().await.unwrap();
+        let world: &'static World = Box::leak(Box::new(started));
+        let mut settings = Settings::new(world, &unique()).await;
+        settings.config["ledger"]["timeout"] = json!("1s");
+        settings.config["server"]["grace"] = json!("1s");
+        let served = Served::ready(settings).await;
+        served.get("app-a", &served.dsn("orders-reader")).await.ok();
+        world.ledger().pause().await.unwrap();
+        served.signal("TERM");
+        // Waiting for its end has a limit of its own, far above these.
+        let (status, _settings, log) = served.ended().await;
+        assert_eq!(status.code(), Some(0), "{log:#?}");
+        for server in [world.ledger(), world.orders()] {
+            server.kill().await.unwrap();
+        }
+        world.redis().kill().await.unwrap();
     });
 }
 
