@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// A random password of 128 bits in lower-case hexadecimal: it needs no quoting in SQL, URLs, JSON or shells.
@@ -13,6 +15,13 @@ pub(crate) fn password() -> anyhow::Result<String> {
         let _ = write!(text, "{byte:02x}");
         text
     }))
+}
+
+/// A random key of 256 bits in Base64, as the broker's own keys are.
+pub(crate) fn key() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    fill(&mut bytes)?;
+    Ok(BASE64_STANDARD.encode(bytes))
 }
 
 /// A random number, for choosing among ports and names.

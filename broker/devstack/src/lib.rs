@@ -11,17 +11,23 @@
 mod account;
 mod ca;
 mod cache;
+mod configuration;
 mod entropy;
+mod link;
 mod oidc;
 mod port;
 mod postgres;
+mod program;
 mod redis;
 mod scratch;
 mod world;
 
 pub use ca::{Ca, Issued, IssuedFiles};
+pub use configuration::{Configuration, Databases, role};
+pub use link::Link;
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
 pub use postgres::{Certificate, ClockOffset, Postgres, PostgresBuilder, Version, install};
+pub use program::Program;
 pub use redis::Redis;
 pub use world::{Summary, World, WorldBuilder};
 

@@ -29,7 +29,8 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
     let app = App::start(file.config, config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     let listeners = Listeners::open(&app)?;
     let (public, admin) = listeners.addresses()?;
-    tracing::info!(%public, %admin, version = env!("CARGO_PKG_VERSION"), "listening");
+    let tls = app.current.load().config.server.tls.is_some();
+    tracing::info!(%public, %admin, tls, version = env!("CARGO_PKG_VERSION"), "listening");
     let mut serving = tokio::spawn(serve(app.clone(), listeners));
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),

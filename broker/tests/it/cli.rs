@@ -9,6 +9,5 @@ mod outage;
 mod printed;
 mod program;
 mod reload;
-mod served;
 mod stop;
 mod tls;

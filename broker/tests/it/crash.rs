@@ -38,9 +38,10 @@ points! {
 }
 
 /// Lets the program die at `point`; answers the leases that its callers have received.
-async fn die_at(point: &str, settings: &mut Settings) -> Vec<String> {
-    let process = Process::start(settings, &[("DSN_BROKER_FAIL", point)]).await;
-    let proof = settings.token("app-orders", SystemClock.now());
+async fn die_at(point: &str, settings: Settings) -> (Settings, Vec<String>) {
+    let process = Process::again(settings, &[("DSN_BROKER_FAIL", point)]).await;
+    let settings = &process.settings;
+    let proof = process.token("app-orders");
     let mut received = Vec::new();
     let path = format!("/v1/dsn/orders-reader?ca_file={}", settings.ca_path.display());
     let first = process.call(Method::GET, &path, &proof).await;
@@ -64,17 +65,18 @@ async fn die_at(point: &str, settings: &mut Settings) -> Vec<String> {
             assert_eq!(answer.ok()["state"], "draining");
         }
     }
-    assert_eq!(process.wait().await.signal(), Some(6), "it aborted");
-    received
+    let (status, settings, _) = process.ended().await;
+    assert_eq!(status.signal(), Some(6), "it aborted");
+    (settings, received)
 }
 
 /// The users that leases account for which have not ended.
 const ACCOUNTED: &str = "select handle ->> 'username' from leases where due_at is not null order by 1";
 
 async fn recovers_from(point: &str) {
-    let mut settings = Settings::new(world().await, &unique()).await;
+    let settings = Settings::new(world().await, &unique()).await;
     settings.migrate().await;
-    let received = die_at(point, &mut settings).await;
+    let (settings, received) = die_at(point, settings).await;
     // Past the deadline of what is pending, and past every claim; not past the life of a lease.
     let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(600));
     let stand = Stand::at(settings, clock).await;

@@ -7,7 +7,7 @@ use redis::cmd;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stand::{Process, Settings, role, run, unique, world};
+use crate::stand::{Process, Settings, role, run, unique, until, world};
 
 /// What no log, table, metric or refusal may hold, each with what it is.
 #[derive(Default)]
@@ -75,7 +75,8 @@ async fn settings(secrets: &mut Secrets) -> (Settings, String) {
 }
 
 /// Everything that a caller can do, well and badly; answers the bodies of all refusals.
-async fn call(process: &Process, settings: &Settings, key: &str, secrets: &mut Secrets) -> String {
+async fn call(process: &Process, key: &str, secrets: &mut Secrets) -> String {
+    let settings = &process.settings;
     let token = settings.token("app-orders", SystemClock.now());
     let (forged, operator) = (format!("{token}x"), settings.token("operator", SystemClock.now()));
     secrets.add("a forged token", &forged);
@@ -119,8 +120,8 @@ async fn call(process: &Process, settings: &Settings, key: &str, secrets: &mut S
 }
 
 /// Loads a configuration with a secret where none belongs, which must be refused, and then the good one again.
-async fn reload(process: &Process, settings: &mut Settings, secrets: &mut Secrets) {
-    let good = settings.config.clone();
+async fn reload(process: &mut Process, secrets: &mut Secrets) {
+    let good = process.settings.config.clone();
     for (number, (what, pointer)) in [
         ("password", "/databases/orders/admin/password"),
         ("url", "/ledger/url"),
@@ -131,22 +132,18 @@ async fn reload(process: &Process, settings: &mut Settings, secrets: &mut Secret
     {
         let inline = format!("an-inline-{what}-{}", unique());
         secrets.add(format!("the {what} in the configuration"), &inline);
-        *settings.config.pointer_mut(pointer).unwrap() = inline.into();
-        settings.write();
+        *process.settings.config.pointer_mut(pointer).unwrap() = inline.into();
+        process.settings.write();
         until_said(process, "configuration refused", number + 1).await;
-        settings.config = good.clone();
-        settings.write();
+        process.settings.config = good.clone();
+        process.settings.write();
         until_said(process, "configuration loaded", number + 2).await;
     }
 }
 
 async fn until_said(process: &Process, what: &str, times: usize) {
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
-    while process.log().matches(what).count() < times {
-        looks.tick().await;
-        assert!(tokio::time::Instant::now() < deadline, "{what:?} was not said {times} times");
-    }
+    let said = || process.log().iter().filter(|line| line.contains(what)).count();
+    until(async || said() >= times).await;
 }
 
 /// All that lies in Redis under our prefix.
@@ -192,16 +189,17 @@ async fn in_ledger(settings: &Settings) -> String {
 fn no_secret_of_a_whole_run_is_in_its_log_its_metrics_its_refusals_the_ledger_or_redis() {
     run(async {
         let mut secrets = Secrets::default();
-        let (mut settings, key) = settings(&mut secrets).await;
-        let process = Process::start(&mut settings, &[("RUST_LOG", "trace")]).await;
-        let refusals = call(&process, &settings, &key, &mut secrets).await;
-        let cached = format!("/v1/dsn/orders-reader?ca_file={}", settings.ca_path.display());
+        let (settings, key) = settings(&mut secrets).await;
+        let mut process = Process::again(settings, &[("RUST_LOG", "trace")]).await;
+        let refusals = call(&process, &key, &mut secrets).await;
+        let cached = process.dsn("orders-reader");
         secrets.add_answer(&process.call(Method::GET, &cached, &key).await.unwrap().ok());
-        reload(&process, &mut settings, &mut secrets).await;
+        reload(&mut process, &mut secrets).await;
         let metrics = process.client.get(format!("{}/metrics", process.admin_url)).send().await.unwrap();
         let metrics = metrics.text().await.unwrap();
-        let redis = in_redis(&settings).await;
-        let log = process.stop().await;
+        let redis = in_redis(&process.settings).await;
+        let (settings, log) = process.stop().await;
+        let log = log.join("\n");
         assert!(log.contains(r#""level":"TRACE""#) && log.contains(r#""problem":"engine-refused""#));
         assert!(redis.len() > 200 && metrics.contains("dsn_broker_mints_total"));
         secrets.assert_none_in("the log", log.as_bytes());

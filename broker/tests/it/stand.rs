@@ -28,9 +28,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 pub use caller::{Answer, Caller, client};
-pub use config::{Settings, role};
-pub use ledger::program;
-pub use process::Process;
+pub use config::Settings;
+pub use devstack::role;
+pub use process::{Process, until};
 pub use psql::{Outcome, psql};
 pub use target::Target;
 

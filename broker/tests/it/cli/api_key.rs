@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::program::{dsn_broker, settings};
-use super::served::Served;
-use crate::stand::{Answer, run};
+use crate::stand::{Answer, Process, run};
 
 #[test]
 fn a_new_key_proves_its_subject_with_the_lines_that_were_printed_for_the_configuration() {
@@ -19,8 +18,9 @@ fn a_new_key_proves_its_subject_with_the_lines_that_were_printed_for_the_configu
         let keys: serde_json::Value = serde_saphyr::from_str(&lines).unwrap();
         let mut settings = settings().await;
         settings.config["issuers"]["scripts"] = json!({ "kind": "api_key", "keys": keys });
-        let served = Served::ready(settings).await;
-        let whoami = |key: &str| served.client().get(format!("{}/v1/whoami", served.url)).bearer_auth(key);
+        let served = Process::ready(settings).await;
+        let whoami =
+            |key: &str| served.client.clone().get(format!("{}/v1/whoami", served.url)).bearer_auth(key);
         let answer = Answer::of(whoami(key)).await.ok();
         assert_eq!(answer["issuer"], "scripts");
         assert_eq!(answer["subject"], "nightly: \"report\"");

@@ -3,20 +3,19 @@
 use serde_json::{Value, json};
 
 use super::program::settings;
-use super::served::Served;
-use crate::stand::{Answer, run};
+use crate::stand::{Answer, Process, run};
 
 #[test]
 fn each_request_is_one_json_line_without_any_secret() {
     run(async {
         let mut settings = settings().await;
         settings.config["server"]["log"] = json!("json");
-        let served = Served::ready(settings).await;
+        let served = Process::ready(settings).await;
         let from = served.lines();
         let dsn = served.get("app-a", &served.dsn("orders-reader")).await;
         served.get("app-a", &served.dsn("orders-unbound")).await;
         let forged =
-            served.client().get(format!("{}/v1/whoami", served.url)).header("x-request-id", "mine-1");
+            served.client.clone().get(format!("{}/v1/whoami", served.url)).header("x-request-id", "mine-1");
         Answer::of(forged.bearer_auth("forged.token.here")).await;
         served.said(from, |line| line["request.id"] == "mine-1").await;
 

@@ -4,8 +4,7 @@ use devstack::{Postgres, Redis};
 use serde_json::json;
 
 use super::program::{configured, settings};
-use super::served::{Served, until};
-use crate::stand::{Answer, run, world};
+use crate::stand::{Answer, Process, run, until, world};
 
 #[test]
 fn it_starts_without_ledger_and_cache_and_becomes_ready_when_they_come() {
@@ -27,7 +26,7 @@ fn it_starts_without_ledger_and_cache_and_becomes_ready_when_they_come() {
         assert_eq!(configured(&settings, &["migrate"]).await.code, Some(0));
         tokio::try_join!(ledger.kill(), redis.kill()).unwrap();
 
-        let served = Served::again(settings).await;
+        let served = Process::again(settings, &[]).await;
         assert_eq!(served.readyz().await, 503);
         assert_eq!(served.get("app-a", &served.dsn("orders-reader")).await.problem(), "ledger-unavailable");
 
@@ -35,7 +34,7 @@ fn it_starts_without_ledger_and_cache_and_becomes_ready_when_they_come() {
         until(async || served.readyz().await == 200).await;
         let dsn = async || served.get("app-a", &served.dsn("orders-reader")).await;
         until(async || dsn().await.status == 200).await;
-        let metrics = || Answer::of(served.client().get(format!("{}/metrics", served.admin_url)));
+        let metrics = || Answer::of(served.client.clone().get(format!("{}/metrics", served.admin_url)));
         served.said(0, |line| line["message"] == "the cache is up").await;
         assert!(metrics().await.text.contains("dsn_broker_config_loads_total{outcome=\"loaded\"} 1"));
         drop(served);

@@ -3,16 +3,15 @@
 use serde_json::json;
 
 use super::program::settings;
-use super::served::Served;
-use crate::stand::{Settings, role, run};
+use crate::stand::{Process, Settings, role, run};
 
 const BOUND: &str = "/bindings/0/roles";
 
 /// A broker that looks for changes only when told to.
-async fn told() -> Served {
+async fn told() -> Process {
     let mut settings = settings().await;
     settings.config["server"]["reload_every"] = json!("1h");
-    Served::ready(settings).await
+    Process::ready(settings).await
 }
 
 fn add_role(settings: &mut Settings) {
@@ -21,10 +20,10 @@ fn add_role(settings: &mut Settings) {
 }
 
 /// Writes the configuration, sends SIGHUP, and waits until the broker has said `message` about it.
-async fn reload(served: &Served, message: &str) -> serde_json::Value {
+async fn reload(served: &Process, message: &str) -> serde_json::Value {
     let before = served.lines();
     served.settings.write();
-    served.signal("HUP");
+    served.signal("HUP").await;
     served.said(before, |line| line["message"].as_str().is_some_and(|said| said.starts_with(message))).await
 }
 
@@ -42,7 +41,7 @@ fn a_new_role_becomes_usable_when_the_broker_is_told() {
 #[test]
 fn a_changed_file_is_loaded_without_being_told() {
     run(async {
-        let mut served = Served::ready(settings().await).await;
+        let mut served = Process::ready(settings().await).await;
         let before = served.lines();
         add_role(&mut served.settings);
         served.settings.write();
@@ -100,7 +99,7 @@ fn what_takes_a_restart_is_named() {
 fn a_new_seal_key_keeps_what_is_cached() {
     run(async {
         let mut served = told().await;
-        let lease = async |served: &Served, role: &str| {
+        let lease = async |served: &Process, role: &str| {
             served.get("app-a", &served.dsn(role)).await.ok()["lease_id"].clone()
         };
         let old = lease(&served, "orders-reader").await;
@@ -113,11 +112,11 @@ fn a_new_seal_key_keeps_what_is_cached() {
         let new = lease(&served, "orders-everyone").await;
 
         // Other replicas share no memory with it: one opens both, one that has the new key alone opens what that sealed.
-        let both = Served::again(served.settings.replica()).await;
+        let both = Process::again(served.settings.replica(), &[]).await;
         assert_eq!(lease(&both, "orders-reader").await, old);
         let mut settings = served.settings.replica();
         settings.config["seal"]["keys"] = json!([second]);
-        let alone = Served::again(settings).await;
+        let alone = Process::again(settings, &[]).await;
         assert_eq!(lease(&alone, "orders-everyone").await, new);
         assert_ne!(lease(&alone, "orders-reader").await, old);
     });

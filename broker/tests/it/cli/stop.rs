@@ -8,8 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::program::{configured, settings};
-use super::served::{Served, until};
-use crate::stand::{Answer, Settings, Target, run, unique};
+use crate::stand::{Answer, Process, Settings, Target, run, unique, until};
 
 #[test]
 fn a_request_in_flight_is_finished_and_the_audit_stream_is_closed() {
@@ -18,19 +17,20 @@ fn a_request_in_flight_is_finished_and_the_audit_stream_is_closed() {
         let target = Target::start().await;
         settings.config["databases"]["orders"] = target.config(&settings);
         let target = target.server;
-        let served = Served::ready(settings).await;
+        let served = Process::ready(settings).await;
         served.get("app-a", &served.dsn("orders-reader")).await.ok();
         target.pause().await.unwrap();
         let request = served.request("app-a", Method::GET, &served.dsn("orders-request"));
         let in_flight = tokio::spawn(Answer::of(request));
         until(async || {
-            served.at_ledger("select count(*) from leases where state = 'pending'").await.trim() == "1"
+            served.settings.ask_ledger("select count(*) from leases where state = 'pending'").await.trim()
+                == "1"
         })
         .await;
 
-        served.signal("TERM");
+        served.signal("TERM").await;
         served.said(0, |line| line["message"] == "stopping: requests in flight are finished first").await;
-        let client = served.client();
+        let client = served.client.clone();
         until(async || {
             client
                 .get(format!("{}/v1/whoami", served.url))
@@ -61,10 +61,10 @@ fn a_ledger_that_hangs_does_not_keep_it_from_ending() {
         let mut settings = Settings::new(world, &unique()).await;
         settings.config["ledger"]["timeout"] = json!("1s");
         settings.config["server"]["grace"] = json!("1s");
-        let served = Served::ready(settings).await;
+        let served = Process::ready(settings).await;
         served.get("app-a", &served.dsn("orders-reader")).await.ok();
         world.ledger().pause().await.unwrap();
-        served.signal("TERM");
+        served.signal("TERM").await;
         // Waiting for its end has a limit of its own, far above these.
         let (status, _settings, log) = served.ended().await;
         assert_eq!(status.code(), Some(0), "{log:#?}");
@@ -85,18 +85,19 @@ fn a_request_that_does_not_end_is_cut_off_after_the_grace() {
         settings.config["server"]["grace"] = json!("300ms");
         settings.config["databases"]["orders"]["timeout"] = json!("1h");
         settings.config["server"]["limits"]["request_timeout"] = json!("1h");
-        let served = Served::ready(settings).await;
+        let served = Process::ready(settings).await;
         served.get("app-a", &served.dsn("orders-reader")).await.ok();
         target.pause().await.unwrap();
         let request = served.request("app-a", Method::GET, &served.dsn("orders-request"));
         let in_flight = tokio::spawn(request.send());
         until(async || {
-            served.at_ledger("select count(*) from leases where state = 'pending'").await.trim() == "1"
+            served.settings.ask_ledger("select count(*) from leases where state = 'pending'").await.trim()
+                == "1"
         })
         .await;
 
         let told = Instant::now();
-        served.signal("TERM");
+        served.signal("TERM").await;
         let (status, _, log) = served.ended().await;
         assert_eq!(status.code(), Some(0), "{log:#?}");
         assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
@@ -108,12 +109,12 @@ fn a_request_that_does_not_end_is_cut_off_after_the_grace() {
 #[test]
 fn an_idle_connection_holds_nothing_up() {
     run(async {
-        let served = Served::ready(settings().await).await;
-        let client = served.client();
+        let served = Process::ready(settings().await).await;
+        let client = served.client.clone();
         let _kept =
             client.get(format!("{}/openapi.json", served.url)).send().await.unwrap().bytes().await.unwrap();
         let told = Instant::now();
-        served.signal("INT");
+        served.signal("INT").await;
         let (status, _, log) = served.ended().await;
         assert_eq!(status.code(), Some(0), "{log:#?}");
         assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());

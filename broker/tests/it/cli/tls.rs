@@ -4,11 +4,10 @@ use reqwest::tls::TlsInfo;
 use serde_json::{Value, json};
 
 use super::program::{configured, settings};
-use super::served::{Served, until};
-use crate::stand::{Answer, run};
+use crate::stand::{Answer, Process, run, until};
 
 /// The certificate that a new connection sees.
-async fn seen(served: &Served) -> Vec<u8> {
+async fn seen(served: &Process) -> Vec<u8> {
     let config = dsn_broker::tls::client_config(Some(&served.settings.ca_path)).unwrap();
     let client = reqwest::Client::builder().tls_backend_preconfigured(config).tls_info(true).build().unwrap();
     let answer = client.get(format!("{}/openapi.json", served.url)).send().await.unwrap();
@@ -18,8 +17,8 @@ async fn seen(served: &Served) -> Vec<u8> {
 #[test]
 fn new_connections_see_a_replaced_certificate_and_old_ones_go_on() {
     run(async {
-        let served = Served::ready(settings().await).await;
-        let (before, client) = (seen(&served).await, served.client());
+        let served = Process::ready(settings().await).await;
+        let (before, client) = (seen(&served).await, served.client.clone());
         let whoami = || {
             let token =
                 served.settings.token("app-a", dsn_broker::time::Clock::now(&dsn_broker::time::SystemClock));
@@ -35,7 +34,7 @@ fn new_connections_see_a_replaced_certificate_and_old_ones_go_on() {
 #[test]
 fn a_broken_certificate_is_refused_and_the_one_before_it_stays() {
     run(async {
-        let served = Served::ready(settings().await).await;
+        let served = Process::ready(settings().await).await;
         let (before, lines) = (seen(&served).await, served.lines());
         std::fs::write(served.settings.folder().join("server.crt"), "not a certificate").unwrap();
         let refused = |line: &Value| line["message"].as_str().unwrap().starts_with("configuration refused");
@@ -51,7 +50,7 @@ fn plain_http_is_for_loopback_alone() {
         let mut settings = settings().await;
         settings.config["server"]["tls"] = Value::Null;
         settings.config["server"]["plain_http"] = json!(true);
-        let served = Served::ready(settings).await;
+        let served = Process::ready(settings).await;
         assert!(served.url.starts_with("http://"));
         served.get("app-a", "/v1/whoami").await.ok();
 

@@ -1,22 +1,18 @@
-//! The configuration of a stand: written as JSON, which is YAML too.
+//! The configuration of a stand, and the databases that are its own.
 
-use std::path::{Path, PathBuf};
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use devstack::{Claims, World};
-use dsn_broker::entropy::{SystemEntropy, bytes};
+use devstack::{Claims, Configuration, Databases, World};
 use dsn_broker::time::Timestamp;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 
 use super::seconds;
 
 /// A configuration with its files, and the servers that it names.
 pub struct Settings {
     pub world: &'static World,
-    pub config: Value,
     /// The name of this stand's database in the ledger's server.
     pub ledger: String,
     /// The name of this stand's database in the target's server.
@@ -24,143 +20,55 @@ pub struct Settings {
     pub owner_url: String,
     pub writer_url: String,
     pub ca_path: PathBuf,
-    folder: TempDir,
+    configuration: Configuration,
 }
 
 impl Settings {
     /// The usual configuration, with databases of its own named after `name`.
     pub async fn new(world: &'static World, name: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let (ledger, target) = (format!("ledger_{name}"), format!("orders_{name}"));
         create(world, &ledger, &target).await;
-        let database = |url: String, name: &str| rename(&url, name);
-        let mut settings = Self {
-            owner_url: database(world.ledger_owner_url(), &ledger),
-            writer_url: database(world.ledger_writer_url(), &ledger),
-            ca_path: world.ca_path().to_owned(),
-            config: Value::Null,
+        let owner_url = rename(&world.ledger_owner_url(), &ledger);
+        let writer_url = rename(&world.ledger_writer_url(), &ledger);
+        let databases = Databases {
+            ledger_owner_url: &owner_url,
+            ledger_writer_url: &writer_url,
+            target: &target,
+            prefix: &format!("dsn:{name}:"),
+        };
+        let configuration = Configuration::usual(world, databases).unwrap();
+        Self {
             world,
+            ca_path: world.ca_path().to_owned(),
             ledger,
             target,
-            folder,
-        };
-        settings.config = settings.usual(name);
-        settings
+            owner_url,
+            writer_url,
+            configuration,
+        }
     }
 
     /// A replica's own copy of this configuration: same ledger, same cache, same keys.
     pub fn replica(&self) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-        }
         Self {
             world: self.world,
-            config: self.config.clone(),
             ledger: self.ledger.clone(),
             target: self.target.clone(),
             owner_url: self.owner_url.clone(),
             writer_url: self.writer_url.clone(),
             ca_path: self.ca_path.clone(),
-            folder,
+            configuration: self.configuration.replica().unwrap(),
         }
-    }
-
-    fn usual(&self, name: &str) -> Value {
-        let key = || BASE64_STANDARD.encode(bytes::<32>(&SystemEntropy));
-        let tls = self.world.ca().issue_to(self.folder.path(), &["localhost", "127.0.0.1"]).unwrap();
-        let (world, orders) = (self.world, self.world.orders());
-        json!({
-            "server": {
-                "listen": "127.0.0.1:0",
-                "admin_listen": "127.0.0.1:0",
-                "tls": { "cert": tls.certificate, "key": tls.key },
-                "reload_every": "50ms",
-                "limits": { "rate": { "per_second": 10000, "burst": 10000 } },
-            },
-            "ledger": {
-                "url": self.secret("ledger", &self.writer_url),
-                "owner_url": self.secret("owner", &self.owner_url),
-                "ca": self.ca_path,
-            },
-            "cache": { "redis": {
-                "url": self.secret("redis", &world.redis().url()),
-                "ca": self.ca_path,
-                "prefix": format!("dsn:{name}:"),
-            } },
-            "seal": { "keys": [{ "id": "first", "key": self.secret("seal", &key()) }] },
-            "audit": { "key": self.secret("audit", &key()) },
-            "issuers": {
-                "cluster": {
-                    "kind": "oidc",
-                    "issuer": world.oidc().issuer(),
-                    "audiences": ["dsn-broker"],
-                    "algorithms": ["RS256", "ES256", "EdDSA"],
-                    "ca": self.ca_path,
-                },
-            },
-            "databases": { "orders": {
-                "engine": "postgres",
-                "dbname": self.target,
-                "endpoints": { "primary": { "host": orders.host(), "port": orders.port() } },
-                "tls": { "ca": { "file": self.ca_path } },
-                "admin": {
-                    "username": "broker_admin",
-                    "password": self.secret("orders-admin", world.orders_admin_password()),
-                },
-            } },
-            "roles": {
-                "orders-reader": role("workload"),
-                "orders-instance": role("instance"),
-                "orders-request": role("request"),
-                "orders-everyone": role("role"),
-                "orders-unbound": role("workload"),
-            },
-            "bindings": [
-                {
-                    "workloads": { "issuer": "cluster", "subject": "app-*" },
-                    "roles": ["orders-reader", "orders-instance", "orders-request", "orders-everyone"],
-                },
-            ],
-            "operators": [{
-                "workloads": { "issuer": "cluster", "subject": "operator" },
-                "may": ["leases", "revoke", "audit"],
-            }],
-        })
     }
 
     /// Puts a secret into a file of its own, and refers to it.
     pub fn secret(&self, name: &str, text: &str) -> Value {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        let path = self.folder.path().join(name);
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        json!({ "file": path })
-    }
-
-    /// Where the configuration is.
-    pub fn file(&self) -> PathBuf {
-        self.folder.path().join("broker.yaml")
-    }
-
-    /// Where its files are.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.configuration.secret(name, text).unwrap()
     }
 
     /// Writes the configuration.
     pub fn write(&self) {
-        let new = self.folder.path().join("broker.yaml.new");
-        std::fs::write(&new, serde_json::to_string_pretty(&self.config).unwrap()).unwrap();
-        std::fs::rename(new, self.file()).unwrap();
+        self.configuration.write().unwrap();
     }
 
     /// A good token for this subject.
@@ -170,15 +78,18 @@ impl Settings {
     }
 }
 
-/// A role on the target, shared as said.
-pub fn role(share: &str) -> Value {
-    json!({
-        "database": "orders",
-        "credential": { "kind": "dynamic_user", "member_of": ["orders_ro"] },
-        "ttl": "1h",
-        "max_ttl": "4h",
-        "share": share,
-    })
+impl Deref for Settings {
+    type Target = Configuration;
+
+    fn deref(&self) -> &Configuration {
+        &self.configuration
+    }
+}
+
+impl DerefMut for Settings {
+    fn deref_mut(&mut self) -> &mut Configuration {
+        &mut self.configuration
+    }
 }
 
 async fn create(world: &World, ledger: &str, target: &str) {

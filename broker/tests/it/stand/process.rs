@@ -1,103 +1,139 @@
 //! The broker as a process of its own.
 
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
 
+use devstack::Program;
+use dsn_broker::time::{Clock, SystemClock};
+use reqwest::Method;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Child;
-use tokio::sync::oneshot;
 
-use super::{Answer, Settings, caller, program};
+use super::{Answer, Settings, caller};
 
 /// The real program, serving.
 pub struct Process {
+    pub settings: Settings,
     pub url: String,
     pub admin_url: String,
     pub client: reqwest::Client,
-    child: Child,
-    log: Arc<Mutex<String>>,
-    reading: tokio::task::JoinHandle<()>,
+    program: Program,
 }
 
 impl Process {
-    /// Starts it with this environment and waits until it listens.
-    pub async fn start(settings: &mut Settings, environment: &[(&str, &str)]) -> Self {
-        settings.config["server"]["log"] = "json".into();
+    /// Brings the ledger's schema up to date, and starts.
+    pub async fn start(settings: Settings) -> Self {
         settings.write();
-        let mut command = program(&settings.file(), &["serve"]);
-        command.envs(environment.iter().copied()).stderr(Stdio::piped()).stdout(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let log = Arc::new(Mutex::new(String::new()));
-        let (listening, listens) = oneshot::channel();
-        let reading = tokio::spawn({
-            let log = Arc::clone(&log);
-            async move {
-                let mut listening = Some(listening);
-                while let Ok(Some(line)) = lines.next_line().await {
-                    if line.contains(r#""message":"listening""#)
-                        && let Some(listening) = listening.take()
-                    {
-                        let line: Value = serde_json::from_str(&line).unwrap();
-                        let port =
-                            |name: &str| line[name].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
-                        let _ = listening.send((port("public"), port("admin")));
-                    }
-                    let mut log = log.lock().unwrap();
-                    log.push_str(&line);
-                    log.push('\n');
-                }
-            }
-        });
-        let Ok((public, admin)) = listens.await else { panic!("it does not start: {}", log.lock().unwrap()) };
+        let migrated = settings.program(&["migrate"]).await;
+        assert!(migrated.ok, "{migrated:?}");
+        Self::again(settings, &[]).await
+    }
+
+    /// Starts on a ledger that is migrated already, with this environment; returns when it listens.
+    pub async fn again(settings: Settings, environment: &[(&str, &str)]) -> Self {
+        settings.write();
+        let binary = Path::new(env!("CARGO_BIN_EXE_dsn-broker"));
+        let program = Program::start(binary, &settings.file(), environment).await.unwrap();
         Self {
-            url: format!("https://localhost:{public}"),
-            admin_url: format!("http://localhost:{admin}"),
+            url: program.url().to_owned(),
+            admin_url: program.admin_url().to_owned(),
             client: caller::client(&settings.ca_path),
-            child,
-            log,
-            reading,
+            settings,
+            program,
         }
     }
 
+    /// Starts, and returns when it is ready.
+    pub async fn ready(settings: Settings) -> Self {
+        let process = Self::start(settings).await;
+        until(async || process.readyz().await == 200).await;
+        process
+    }
+
+    /// What `/readyz` answers.
+    pub async fn readyz(&self) -> u16 {
+        Answer::of(self.client.get(format!("{}/readyz", self.admin_url))).await.status.as_u16()
+    }
+
     /// A request with this proof; an error if it dies meanwhile.
-    pub async fn call(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        proof: &str,
-    ) -> Result<Answer, reqwest::Error> {
+    pub async fn call(&self, method: Method, path: &str, proof: &str) -> Result<Answer, reqwest::Error> {
         let request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(proof);
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         Ok(Answer { status, headers, text: response.text().await? })
     }
 
-    /// Waits until it has ended by itself.
-    pub async fn wait(mut self) -> ExitStatus {
-        self.child.wait().await.unwrap()
+    /// A request with a good token of this subject, through a connection of its own.
+    pub fn request(&self, subject: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let client = caller::client(&self.settings.ca_path);
+        client.request(method, format!("{}{path}", self.url)).bearer_auth(self.token(subject))
     }
 
-    /// Sends it this signal.
+    /// The answer to a `GET` with a good token of this subject, through a connection of its own.
+    pub async fn get(&self, subject: &str, path: &str) -> Answer {
+        Answer::of(self.request(subject, Method::GET, path)).await
+    }
+
+    /// A good token for this subject.
+    pub fn token(&self, subject: &str) -> String {
+        self.settings.token(subject, SystemClock.now())
+    }
+
+    /// The path of a DSN.
+    pub fn dsn(&self, role: &str) -> String {
+        format!("/v1/dsn/{role}?ca_file={}", self.settings.ca_path.display())
+    }
+
+    /// Everything that was logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.program.log()
+    }
+
+    /// How many lines were logged so far: where to look from for what comes next.
+    pub fn lines(&self) -> usize {
+        self.program.lines()
+    }
+
+    /// Waits for such a line after the first `from`.
+    pub async fn said(&self, from: usize, wanted: impl Fn(&Value) -> bool) -> Value {
+        let said = tokio::time::timeout(PATIENCE, self.program.said(from, wanted)).await;
+        said.unwrap_or_else(|_| panic!("it was not logged: {:#?}", self.log())).unwrap()
+    }
+
+    /// Sends it a signal.
     pub async fn signal(&self, name: &str) {
-        let id = self.child.id().unwrap().to_string();
-        let sent = tokio::process::Command::new("kill").args(["-s", name, &id]).status().await.unwrap();
-        assert!(sent.success());
+        self.program.signal(name).await.unwrap();
     }
 
-    /// All that it has said so far.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+    /// Waits for its end; answers how, and all that it said.
+    pub async fn ended(mut self) -> (ExitStatus, Settings, Vec<String>) {
+        let ended = tokio::time::timeout(PATIENCE, self.program.ended()).await;
+        let (status, log) = ended.unwrap_or_else(|_| panic!("it goes on: {:#?}", self.log())).unwrap();
+        (status, self.settings, log)
     }
 
     /// Ends it in good order; answers all that it said.
-    pub async fn stop(mut self) -> String {
+    pub async fn stop(self) -> (Settings, Vec<String>) {
         self.signal("TERM").await;
-        let status = self.child.wait().await.unwrap();
-        self.reading.await.unwrap();
-        let log = self.log.lock().unwrap().clone();
-        assert!(status.success(), "{status}: {log}");
-        log
+        let (status, settings, log) = self.ended().await;
+        assert!(status.success(), "{status}: {log:#?}");
+        (settings, log)
     }
 }
+
+/// Looks again and again until it holds.
+pub async fn until(holds: impl AsyncFn() -> bool) {
+    let mut looks = tokio::time::interval(Duration::from_millis(10));
+    let looking = async {
+        loop {
+            looks.tick().await;
+            if holds().await {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.expect("it did not happen");
+}
+
+/// How long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);

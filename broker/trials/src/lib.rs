@@ -1,0 +1,3 @@
+//! Trials of dsn-broker, on real servers of their own: what breaks when everything breaks, and how fast it is.
+//!
+//! The broker is tried as its users have it: the real program, as processes of its own, through its front door.
