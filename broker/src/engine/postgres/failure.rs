@@ -129,6 +129,9 @@ fn scrub(text: &str) -> String {
     clean
 }
 
+/// internal_error: the server found what it thought could not be.
+pub(super) const INTERNAL_ERROR: &str = "XX000";
+
 /// dependent_objects_still_exist
 pub(super) const DEPENDENT_OBJECTS: &str = "2BP01";
 

@@ -22,6 +22,8 @@ async fn remove_now(connections: &Connections, handle: &Handle) -> Result<(), Fa
     let end = end(&handle.username)?;
     match gone(connections.run(&end).await) {
         Err(failure) if failure.is(failure::DEPENDENT_OBJECTS) => {}
+        // Somebody else removes the user at the same time, and the server stumbled over that: look again.
+        Err(failure) if failure.is(failure::INTERNAL_ERROR) => return gone(connections.run(&end).await),
         other => return other,
     }
     let given_up = give_up(connections, handle).await;
