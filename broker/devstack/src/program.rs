@@ -1,14 +1,16 @@
 //! The broker itself, as a process of its own.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+
+use crate::scratch::has_ended;
 
 /// The real program, serving. It is killed when this is dropped, and when the process that holds it is gone.
 #[derive(Debug)]
@@ -17,8 +19,8 @@ pub struct Program {
     admin_url: String,
     process: u32,
     child: Child,
-    log: watch::Receiver<Vec<String>>,
-    reading: JoinHandle<()>,
+    /// Not a pipe: what it says must not wait for us, nor cost us anything while we measure it.
+    log: NamedTempFile,
 }
 
 impl Program {
@@ -26,7 +28,8 @@ impl Program {
     ///
     /// The configuration must say `server.log: json`, which is the default.
     pub async fn start(binary: &Path, config: &Path, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let mut child = Command::new("setpriv")
+        let log = NamedTempFile::new().context("no file for its log")?;
+        let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
             .arg(binary)
             .args(["serve", "--config"])
@@ -36,20 +39,13 @@ impl Program {
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(log.reopen()?)
             .kill_on_drop(true)
             .spawn()
             .context("setpriv does not start (apt-get install util-linux)")?;
-        let mut lines = BufReader::new(child.stderr.take().context("it has no log")?).lines();
-        let (write, log) = watch::channel(Vec::new());
-        let reading = tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                write.send_modify(|log| log.push(line));
-            }
-        });
         let process = child.id().context("it has ended")?;
         let (url, admin_url) = (String::new(), String::new());
-        let mut program = Self { url, admin_url, process, child, log, reading };
+        let mut program = Self { url, admin_url, process, child, log };
         let line = program.said(0, |line| message(line) == Some("listening")).await?;
         let local = |name: &str| Some(line.get(name)?.as_str()?.replace("127.0.0.1", "localhost"));
         let (public, admin) =
@@ -80,29 +76,35 @@ impl Program {
         PathBuf::from(format!("/proc/{}", self.process))
     }
 
-    /// All that it has said so far.
+    /// All that it has said so far, in whole lines.
     pub fn log(&self) -> Vec<String> {
-        self.log.borrow().clone()
+        let bytes = std::fs::read(self.log.path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(str::to_owned).collect()
     }
 
     /// How many lines it has said so far: where to look from for what comes next.
     pub fn lines(&self) -> usize {
-        self.log.borrow().len()
+        self.log().len()
     }
 
     /// Waits for such a line after the first `from`; an error if it ends without it.
     pub async fn said(&self, from: usize, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
-        let mut log = self.log.clone();
-        let mut from = from;
+        let mut log = BufReader::new(self.log.reopen()?);
+        let (mut line, mut number) = (String::new(), 0);
+        let mut looks = tokio::time::interval(LOOK);
         loop {
-            for line in log.borrow_and_update().iter().skip(from) {
-                from += 1;
-                match serde_json::from_str(line) {
-                    Ok(line) if wanted(&line) => return Ok(line),
-                    _ => {}
+            looks.tick().await;
+            let ended = has_ended(self.process);
+            while log.read_line(&mut line)? > 0 && line.ends_with('\n') {
+                number += 1;
+                match serde_json::from_str(&line) {
+                    Ok(line) if number > from && wanted(&line) => return Ok(line),
+                    _ => line.clear(),
                 }
             }
-            if log.changed().await.is_err() {
+            if ended {
                 bail!("it ended without saying so: {}", self.log().join("\n"));
             }
         }
@@ -121,7 +123,6 @@ impl Program {
     /// Waits until it has ended by itself; answers how, and all that it said.
     pub async fn ended(&mut self) -> anyhow::Result<(ExitStatus, Vec<String>)> {
         let status = self.child.wait().await?;
-        (&mut self.reading).await?;
         Ok((status, self.log()))
     }
 
@@ -134,3 +135,6 @@ impl Program {
 fn message(line: &Value) -> Option<&str> {
     line.get("message")?.as_str()
 }
+
+/// How often it is looked at what it says.
+const LOOK: Duration = Duration::from_millis(2);

@@ -222,7 +222,7 @@ impl Drop for Guard {
 }
 
 /// Whether the process has ended, collected or not.
-fn has_ended(process: u32) -> bool {
+pub(crate) fn has_ended(process: u32) -> bool {
     fs::read_to_string(format!("/proc/{process}/stat"))
         .ok()
         .and_then(|stat| Some(stat.rsplit_once(") ")?.1.starts_with(['Z', 'X'])))
