@@ -6,6 +6,7 @@
 mod caller;
 mod config;
 mod ledger;
+mod load;
 pub mod log;
 mod process;
 mod psql;
@@ -30,6 +31,7 @@ use tokio::sync::OnceCell;
 pub use caller::{Answer, Caller, client};
 pub use config::Settings;
 pub use devstack::role;
+pub use load::{Callers, Load, Noted};
 pub use process::{Process, until};
 pub use psql::{Outcome, psql};
 pub use target::Target;

@@ -55,6 +55,13 @@ impl Process {
         Answer::of(self.client.get(format!("{}/readyz", self.admin_url))).await.status.as_u16()
     }
 
+    /// The value of the metric whose line begins like this.
+    pub async fn metric(&self, begins: &str) -> Option<f64> {
+        let text = Answer::of(self.client.get(format!("{}/metrics", self.admin_url))).await.text;
+        let line = text.lines().find(|line| line.starts_with(begins))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
     /// A request with this proof; an error if it dies meanwhile.
     pub async fn call(&self, method: Method, path: &str, proof: &str) -> Result<Answer, reqwest::Error> {
         let request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(proof);
