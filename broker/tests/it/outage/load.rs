@@ -2,6 +2,7 @@
 
 mod ledger;
 mod redis;
+mod target;
 
 use std::time::Duration;
 
