@@ -1,5 +1,6 @@
 //! The same while callers go on asking, of the real program, which is not restarted.
 
+mod keys;
 mod ledger;
 mod redis;
 mod target;

@@ -45,8 +45,17 @@ pub struct Noted {
 }
 
 impl Load {
-    /// Begins to ask these processes, in turn; returns when every caller has had a DSN.
+    /// Begins to ask these processes, in turn; returns when every caller has been answered.
     pub async fn on(processes: &[&Process], groups: &[Callers]) -> Self {
+        Self::proven(processes, groups, |subject| processes[0].token(subject)).await
+    }
+
+    /// The same with such proofs of identity.
+    pub async fn proven(
+        processes: &[&Process],
+        groups: &[Callers],
+        proof: impl Fn(&str) -> String,
+    ) -> Self {
         let mut load =
             Self { noted: Arc::default(), stop: CancellationToken::new(), callers: JoinSet::new() };
         for group in groups {
@@ -55,7 +64,7 @@ impl Load {
                 load.callers.spawn(call(load.noted.clone(), load.stop.clone(), *group, process, {
                     let target = processes[process];
                     let url = format!("{}{}", target.url, target.dsn(group.role));
-                    let proof = target.token(&format!("app-{}", group.role));
+                    let proof = proof(&format!("app-{}", group.role));
                     target.client.get(url).bearer_auth(proof).header("dsn-instance", number)
                 }));
             }
