@@ -5,6 +5,8 @@
 //! whose other end we hold. However we end, the pipe ends, and the guard stops the server and removes the folder. The
 //! guard is in a process group of its own, so Ctrl-C in a terminal reaches us and not the servers.
 
+pub(crate) mod disk;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
@@ -50,15 +52,24 @@ struct Guard {
 impl Scratch {
     /// Makes the folder and its guard. `farewell` is what a server in it is told when we are gone.
     pub(crate) fn create(name: &str, account: Account, farewell: Signal) -> anyhow::Result<Self> {
+        Self::with_disk(name, account, farewell, None)
+    }
+
+    /// The same, with a disk of its own of so many bytes as the folder `disk`, which only the server in it sees.
+    pub(crate) fn with_disk(
+        name: &str,
+        account: Account,
+        farewell: Signal,
+        disk: Option<u64>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix(&format!("devstack-{name}-"))
             .tempdir_in(cache::temporary_base(account))
             .context("no temporary folder")?;
         account.adopt(folder.path())?;
-        let mut child = account
-            .command("sh")
-            .args([OsStr::new("-c"), OsStr::new(GUARD), OsStr::new("devstack-guard")])
-            .args([folder.path().as_os_str(), OsStr::new(farewell.name())])
+        let guard = ["sh", "-c", GUARD, "devstack-guard"].map(OsStr::new);
+        let guard = guard.into_iter().chain([folder.path().as_os_str(), OsStr::new(farewell.name())]);
+        let mut child = disk::run(guard, folder.path(), account, disk)?
             // Servers read settings from variables such as PGOPTIONS, and need none of our secrets.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -76,6 +87,13 @@ impl Scratch {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The disk that it has been given, as seen from here.
+    pub(crate) fn disk(&self) -> anyhow::Result<PathBuf> {
+        let guard = self.guard();
+        let process = guard.child.as_ref().context("the guard is gone")?.id();
+        Ok(PathBuf::from(format!("/proc/{process}/root{}/disk", self.path.display())))
     }
 
     pub(crate) fn account(&self) -> Account {

@@ -1,5 +1,6 @@
 //! The same while callers go on asking, of the real program, which is not restarted.
 
+mod disk;
 mod keys;
 mod ledger;
 mod redis;
@@ -7,7 +8,7 @@ mod target;
 
 use std::time::Duration;
 
-use devstack::World;
+use devstack::WorldBuilder;
 
 use crate::stand::{Callers, Settings, unique};
 
@@ -20,9 +21,11 @@ const USUAL: [Callers; 4] = [
 ];
 
 /// A world of a test's own, to be broken, and the usual settings for it.
-async fn own_world() -> Settings {
-    let world = Box::leak(Box::new(World::builder().durable(false).start().await.unwrap()));
-    Settings::new(world, &unique()).await
+async fn own_world(builder: WorldBuilder) -> Settings {
+    let world = Box::leak(Box::new(builder.durable(false).start().await.unwrap()));
+    let mut settings = Settings::new(world, &unique()).await;
+    settings.config["ledger"]["timeout"] = "500ms".into();
+    settings
 }
 
 /// Ends it; its servers go at once, not with the test process.

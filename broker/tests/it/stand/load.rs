@@ -51,11 +51,7 @@ impl Load {
     }
 
     /// The same with such proofs of identity.
-    pub async fn proven(
-        processes: &[&Process],
-        groups: &[Callers],
-        proof: impl Fn(&str) -> String,
-    ) -> Self {
+    pub async fn proven(processes: &[&Process], groups: &[Callers], proof: impl Fn(&str) -> String) -> Self {
         let mut load =
             Self { noted: Arc::default(), stop: CancellationToken::new(), callers: JoinSet::new() };
         for group in groups {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use devstack::Link;
+use devstack::{Link, World};
 use tokio::time::Instant;
 
 use super::{USUAL, end, own_world};
@@ -48,12 +48,11 @@ pub(super) fn is_refused(noted: &Noted) -> bool {
 #[test]
 fn without_the_ledger_all_callers_hear_503_and_all_are_served_when_it_is_back() {
     run(async {
-        let mut settings = own_world().await;
+        let mut settings = own_world(World::builder()).await;
         let port = settings.world.ledger().port();
         let link = Link::to(port).await.unwrap();
         let url = settings.writer_url.replace(&format!(":{port}/"), &format!(":{}/", link.port()));
         settings.config["ledger"]["url"] = settings.secret("ledger", &url);
-        settings.config["ledger"]["timeout"] = "500ms".into();
         let process = Process::ready(settings).await;
         let load = Load::on(&[&process], &USUAL).await;
         let mut quiet = Vec::new();
