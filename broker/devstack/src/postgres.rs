@@ -19,7 +19,7 @@ use self::installation::Installation;
 use self::psql::Psql;
 use crate::blocking;
 use crate::port::Port;
-use crate::scratch::{Scratch, Signal, disk};
+use crate::scratch::{Scratch, Signal};
 
 /// A running server; it ends and its data goes when this is dropped.
 #[derive(Debug)]
@@ -134,12 +134,12 @@ impl Postgres {
 
     /// Fills the disk of [`PostgresBuilder::disk`] to the last byte, also while the server is down.
     pub async fn fill_disk(&self) -> anyhow::Result<()> {
-        self.on_server(|inner| disk::fill(&inner.scratch.disk()?)).await
+        self.on_server(|inner| inner.scratch.fill_disk()).await
     }
 
     /// Undoes [`Postgres::fill_disk`].
     pub async fn free_disk(&self) -> anyhow::Result<()> {
-        self.on_server(|inner| disk::free(&inner.scratch.disk()?)).await
+        self.on_server(|inner| inner.scratch.free_disk()).await
     }
 
     /// Starts the server again with the same port and data, after ending it in order if it still runs.

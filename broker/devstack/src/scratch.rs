@@ -5,7 +5,7 @@
 //! whose other end we hold. However we end, the pipe ends, and the guard stops the server and removes the folder. The
 //! guard is in a process group of its own, so Ctrl-C in a terminal reaches us and not the servers.
 
-pub(crate) mod disk;
+mod disk;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -89,13 +89,6 @@ impl Scratch {
         &self.path
     }
 
-    /// The disk that it has been given, as seen from here.
-    pub(crate) fn disk(&self) -> anyhow::Result<PathBuf> {
-        let guard = self.guard();
-        let process = guard.child.as_ref().context("the guard is gone")?.id();
-        Ok(PathBuf::from(format!("/proc/{process}/root{}/disk", self.path.display())))
-    }
-
     pub(crate) fn account(&self) -> Account {
         self.account
     }
@@ -147,6 +140,19 @@ impl Scratch {
         }
         guard.ask(&format!("all {}", signal.name()))?;
         Ok(())
+    }
+
+    /// Fills the disk that it was given to the last byte, whether the server runs or not.
+    pub(crate) fn fill_disk(&self) -> anyhow::Result<()> {
+        match self.guard().ask("fill")?.trim() {
+            "full" => Ok(()),
+            other => bail!("the disk cannot be filled: {other}"),
+        }
+    }
+
+    /// Undoes [`Scratch::fill_disk`].
+    pub(crate) fn free_disk(&self) -> anyhow::Result<()> {
+        self.guard().ask("free").map(drop)
     }
 
     /// Stops the server and removes the folder, and waits until both are gone. Dropping does the same without waiting.

@@ -1,8 +1,6 @@
 //! A disk for one server alone, small enough to be filled: a `tmpfs` in a mount namespace that nobody else is in.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -78,27 +76,4 @@ impl Namespace {
     }
 }
 
-/// Fills a disk to the last byte.
-pub(crate) fn fill(disk: &Path) -> anyhow::Result<()> {
-    let mut ballast = fs::OpenOptions::new().create(true).append(true).open(disk.join(BALLAST))?;
-    // In ever smaller pieces: a large one may fail where a small one still fits.
-    for size in [1 << 20, 1 << 12, 1] {
-        let piece = vec![0; size];
-        loop {
-            match ballast.write_all(&piece) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::StorageFull => break,
-                Err(error) => return Err(error).context("the disk cannot be filled"),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Undoes [`fill`].
-pub(crate) fn free(disk: &Path) -> anyhow::Result<()> {
-    fs::remove_file(disk.join(BALLAST)).context("the disk was not filled")
-}
-
-const BALLAST: &str = "ballast";
 const WITH_DISK: &str = include_str!("with_disk.sh");
