@@ -11,6 +11,7 @@ pub mod log;
 mod process;
 mod psql;
 mod target;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use load::{Callers, Load, Noted};
 pub use process::{Process, until};
 pub use psql::{Outcome, psql};
 pub use target::Target;
+pub use wire::{Heard, Wire};
 
 /// Runs a test. All tests share one runtime, because they share servers.
 pub fn run<T>(test: impl Future<Output = T>) -> T {

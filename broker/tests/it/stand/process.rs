@@ -91,6 +91,13 @@ impl Process {
         format!("/v1/dsn/{role}?ca_file={}", self.settings.ca_path.display())
     }
 
+    /// How many sockets it has open.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(self.program.proc().join("fd")).unwrap();
+        let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
     /// Everything that was logged so far.
     pub fn log(&self) -> Vec<String> {
         self.program.log()
