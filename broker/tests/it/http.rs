@@ -13,6 +13,7 @@ mod names;
 mod operations;
 mod operators;
 mod policy;
+mod slow;
 mod verify_full;
 mod wire;
 
