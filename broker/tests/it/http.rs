@@ -14,6 +14,7 @@ mod operations;
 mod operators;
 mod policy;
 mod slow;
+mod timing;
 mod verify_full;
 mod wire;
 
