@@ -14,10 +14,10 @@ use crate::stand::{Callers, Settings, unique};
 
 /// Callers of a cached credential, of one that all share, of one for each instance, and of new ones.
 const USUAL: [Callers; 4] = [
-    Callers { role: "orders-reader", count: 8, every: Duration::from_millis(100) },
-    Callers { role: "orders-everyone", count: 6, every: Duration::from_millis(100) },
-    Callers { role: "orders-instance", count: 6, every: Duration::from_millis(100) },
-    Callers { role: "orders-request", count: 2, every: Duration::from_millis(200) },
+    Callers { role: "orders-reader", count: 8, every: Duration::from_millis(150) },
+    Callers { role: "orders-everyone", count: 6, every: Duration::from_millis(150) },
+    Callers { role: "orders-instance", count: 6, every: Duration::from_millis(150) },
+    Callers { role: "orders-request", count: 2, every: Duration::from_millis(300) },
 ];
 
 /// A world of a test's own, to be broken, and the usual settings for it.
