@@ -3,7 +3,8 @@
 //! Two requests are sent in turn on one connection, in an order that chance chooses, and their times compared. Noise
 //! only ever adds to a time, and beside other tests it is most of it; so what counts is how many of each are among the
 //! fastest of all (a rank test, which knows no distribution). The same is done with a difference of 100 µs added to
-//! one of them: that must be seen, or the comparison is worth nothing.
+//! one of them: that must be seen, or the comparison is worth nothing. (On a machine that has much more to do than it
+//! can, a broker that takes 100 µs longer may hide behind the scheduler; from us as from anyone.)
 
 use dsn_broker::entropy::{Entropy, SystemEntropy, bytes};
 use dsn_broker::identity::generate_api_key;
@@ -89,10 +90,6 @@ async fn ask(wire: &mut Wire, text: &str) -> f64 {
 fn assert_alike(what: &str, times: &Times) {
     let (real, planted) = (times.distance(0.0), times.distance(PLANTED));
     let (one, other) = times.medians();
-    eprintln!(
-        "{what}: {} each, medians {one:.0} {other:.0} µs, {real:.1} planted {planted:.1}",
-        times.one.len()
-    );
     assert!(planted > CERTAIN, "{what}: not even {PLANTED} µs would be seen: {planted}");
     assert!(real.abs() < CERTAIN, "{what}: told apart: {real}, medians {one} {other}");
     assert!((0.8..1.25).contains(&(one / other)), "{what}: medians {one} {other}");
