@@ -64,7 +64,7 @@ fn without_a_database_its_callers_hear_503_and_the_others_are_as_fast_as_before(
         let mut settings = Settings::new(world().await, &unique()).await;
         settings.config["databases"]["doomed"] = target.config(&settings);
         settings.config["databases"]["doomed"]["endpoints"]["primary"]["port"] = link.port().into();
-        settings.config["databases"]["doomed"]["timeout"] = "3s".into();
+        settings.config["databases"]["doomed"]["timeout"] = "2s".into();
         let mut doomed = role("request");
         doomed["database"] = "doomed".into();
         settings.config["roles"]["doomed"] = doomed;
@@ -83,7 +83,7 @@ fn without_a_database_its_callers_hear_503_and_the_others_are_as_fast_as_before(
             for noted in load.since(begun) {
                 assert_eq!(is_refused(&noted), noted.role == DOOMED.role, "{outage:?}: {noted:?}");
             }
-            // Far less than the three seconds that who waits for the database waits.
+            // Far less than the two seconds that who waits for the database waits.
             assert!(
                 during.0 < before.0 * 5 + Duration::from_millis(100),
                 "{outage:?}: {before:?} {during:?}"
