@@ -17,6 +17,7 @@ mod rate;
 mod revocations;
 mod roles;
 mod serve;
+mod untaken;
 mod whoami;
 
 use std::sync::Arc;

@@ -17,12 +17,14 @@ mod leases;
 mod migrate;
 mod offline;
 mod opening;
+mod probe;
 mod verify;
 mod write;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
@@ -49,6 +51,9 @@ pub struct Ledger {
     pool: PgPool,
     queue: mpsc::Sender<writer::Job>,
     timeout: Duration,
+    /// Whether what was written last was taken.
+    takes: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
     writer: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -111,6 +116,7 @@ impl Ledger {
     /// Begins to use a ledger. Does not connect yet: a ledger that is away is one that will come.
     pub fn start(settings: Settings, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Arc<Self> {
         let pool = pool(&settings);
+        let takes = Arc::new(AtomicBool::new(true));
         let (queue, jobs) = mpsc::channel(settings.queue.max(1));
         let writer = writer::Writer {
             pool: pool.clone(),
@@ -123,11 +129,14 @@ impl Ledger {
             head: append::Head::NotOpened,
             timeout: settings.timeout,
             heads_every: settings.heads_every,
-            clock,
+            takes: takes.clone(),
+            clock: clock.clone(),
             metrics,
         };
         Arc::new(Self {
             pool,
+            takes,
+            clock,
             queue,
             timeout: settings.timeout,
             writer: std::sync::Mutex::new(Some(tokio::spawn(writer.run()))),
@@ -154,10 +163,16 @@ impl Ledger {
         }
     }
 
-    /// Whether the ledger answers and has our schema.
+    /// Whether the ledger answers, has our schema, and takes what is written to it.
     pub async fn ping(&self) -> Result<(), LedgerError> {
         let query = sqlx::query("select tag from installation").fetch_one(&self.pool);
-        self.bounded("being asked whether it is there", query).await.map(drop)
+        self.bounded("being asked whether it is there", query).await?;
+        if self.takes.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // It may answer and take nothing: its disk is full, or it is a standby. Where nobody asks for anything, nobody
+        // else would notice that this is over.
+        self.bounded("being tried", probe::insert(&self.pool, self.clock.now())).await
     }
 
     /// The tag of this installation, part of the names of all users that we make.

@@ -43,6 +43,17 @@ impl Account {
         command
     }
 
+    /// Its user and group.
+    pub(crate) fn ids(self) -> anyhow::Result<(u32, u32)> {
+        match self {
+            Self::Own => {
+                let own = fs::metadata("/proc/self").context("/proc is needed")?;
+                Ok((own.uid(), own.gid()))
+            }
+            Self::Unprivileged { uid, gid } => Ok((uid, gid)),
+        }
+    }
+
     /// Makes this account the owner of `path`.
     pub(crate) fn adopt(self, path: &Path) -> anyhow::Result<()> {
         match self {
@@ -65,5 +76,5 @@ impl Account {
 
 /// The user that this process acts as.
 pub(crate) fn own_uid() -> anyhow::Result<u32> {
-    Ok(fs::metadata("/proc/self").context("/proc is needed")?.uid())
+    Account::Own.ids().map(|(uid, _)| uid)
 }

@@ -26,7 +26,7 @@ pub use ca::{Ca, Issued, IssuedFiles};
 pub use configuration::{Configuration, Databases, role};
 pub use link::Link;
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
-pub use postgres::{Certificate, ClockOffset, Postgres, PostgresBuilder, Version, install};
+pub use postgres::{Certificate, ClockOffset, Part, Postgres, PostgresBuilder, Version, install};
 pub use program::Program;
 pub use redis::Redis;
 pub use world::{Summary, World, WorldBuilder};

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 pub use self::bad::Bad;
@@ -95,6 +96,22 @@ impl Oidc {
         self.state.mint_bad(claims, bad)
     }
 
+    /// Whatever is wanted, well signed: the header of an honest token after `change`, and these bytes as its claims.
+    pub fn sign(
+        &self,
+        algorithm: Algorithm,
+        change: impl FnOnce(&mut Map<String, Value>),
+        claims: &[u8],
+    ) -> anyhow::Result<String> {
+        let generation = self.state.newest()?;
+        let key = generation.key(algorithm);
+        let mut header = claims::header(algorithm, &key.kid);
+        change(&mut header);
+        let input = claims::signing_input(&header, claims);
+        let signature = key.sign(algorithm, input.as_bytes())?;
+        Ok(format!("{input}.{}", claims::encode(signature)))
+    }
+
     /// Publishes new keys and signs with them from now on. The old ones stay published.
     pub async fn rotate(&self) -> anyhow::Result<()> {
         let state = Arc::clone(&self.state);
@@ -142,7 +159,7 @@ impl State {
         generations.last().cloned().context("there is always a generation")
     }
 
-    fn jwks(&self) -> serde_json::Value {
+    fn jwks(&self) -> Value {
         let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
         let keys: Vec<_> = generations.iter().flat_map(|generation| generation.jwks()).collect();
         serde_json::json!({ "keys": keys })

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
-pub use self::builder::{Certificate, ClockOffset, PostgresBuilder, Version};
+pub use self::builder::{Certificate, ClockOffset, Part, PostgresBuilder, Version};
 use self::installation::Installation;
 use self::psql::Psql;
 use crate::blocking;
@@ -130,6 +130,16 @@ impl Postgres {
     /// Undoes [`Postgres::pause`].
     pub async fn resume(&self) -> anyhow::Result<()> {
         self.on_server(|inner| inner.scratch.signal_all(Signal::Continue)).await
+    }
+
+    /// Fills the disk of [`PostgresBuilder::disk`] to the last byte, also while the server is down.
+    pub async fn fill_disk(&self) -> anyhow::Result<()> {
+        self.on_server(|inner| inner.scratch.fill_disk()).await
+    }
+
+    /// Undoes [`Postgres::fill_disk`].
+    pub async fn free_disk(&self) -> anyhow::Result<()> {
+        self.on_server(|inner| inner.scratch.free_disk()).await
     }
 
     /// Starts the server again with the same port and data, after ending it in order if it still runs.

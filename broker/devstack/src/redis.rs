@@ -42,7 +42,7 @@ impl Redis {
         }
         let mut inner = Inner { scratch, port: Port::claim()?, ca_path, password: entropy::password()? };
         for _ in 0..PORTS {
-            match inner.configure().and_then(|()| inner.start()) {
+            match inner.configure(Memory::Enough).and_then(|()| inner.start()) {
                 Err(error) if format!("{error:#}").contains("Address already in use") => {
                     inner.port = Port::claim()?;
                 }
@@ -99,11 +99,12 @@ impl Redis {
 
     /// Starts the server again on the same port, empty, after ending it in order if it still runs.
     pub async fn restart(&self) -> anyhow::Result<()> {
-        self.on_server(|inner| {
-            inner.scratch.stop(Signal::Terminate)?;
-            inner.start()
-        })
-        .await
+        self.on_server(|inner| inner.restart(Memory::Enough)).await
+    }
+
+    /// The same, without any memory left: it answers, and takes nothing.
+    pub async fn restart_full(&self) -> anyhow::Result<()> {
+        self.on_server(|inner| inner.restart(Memory::None)).await
     }
 
     /// Ends the server for good and waits until its folder is gone. Dropping does the same without waiting.
@@ -120,15 +121,34 @@ impl Redis {
     }
 }
 
+/// How much memory the server may use.
+#[derive(Clone, Copy, Debug)]
+enum Memory {
+    Enough,
+    None,
+}
+
 impl Inner {
-    fn configure(&self) -> anyhow::Result<()> {
+    fn restart(&self, memory: Memory) -> anyhow::Result<()> {
+        self.scratch.stop(Signal::Terminate)?;
+        self.configure(memory)?;
+        self.start()
+    }
+
+    fn configure(&self, memory: Memory) -> anyhow::Result<()> {
         let folder = self.scratch.path().display();
         let addresses = if port::has_ipv6() { "127.0.0.1 ::1" } else { "127.0.0.1" };
         let text = format!(
             "bind {addresses}\nport 0\ntls-port {port}\ntls-auth-clients no\ntls-ca-cert-file {folder}/ca.pem\n\
              tls-cert-file {folder}/server.crt\ntls-key-file {folder}/server.key\n\
              dir {folder}\nsave \"\"\nappendonly no\ndaemonize no\n\
+             maxmemory {memory}\nmaxmemory-policy noeviction\n\
              user default off\nuser broker on >{password} {RIGHTS}\n",
+            memory = match memory {
+                // No limit.
+                Memory::Enough => 0,
+                Memory::None => 1,
+            },
             port = self.port.number(),
             password = self.password,
         );

@@ -5,6 +5,8 @@
 //! whose other end we hold. However we end, the pipe ends, and the guard stops the server and removes the folder. The
 //! guard is in a process group of its own, so Ctrl-C in a terminal reaches us and not the servers.
 
+mod disk;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
@@ -50,15 +52,24 @@ struct Guard {
 impl Scratch {
     /// Makes the folder and its guard. `farewell` is what a server in it is told when we are gone.
     pub(crate) fn create(name: &str, account: Account, farewell: Signal) -> anyhow::Result<Self> {
+        Self::with_disk(name, account, farewell, None)
+    }
+
+    /// The same, with a disk of its own of so many bytes as the folder `disk`, which only the server in it sees.
+    pub(crate) fn with_disk(
+        name: &str,
+        account: Account,
+        farewell: Signal,
+        disk: Option<u64>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix(&format!("devstack-{name}-"))
             .tempdir_in(cache::temporary_base(account))
             .context("no temporary folder")?;
         account.adopt(folder.path())?;
-        let mut child = account
-            .command("sh")
-            .args([OsStr::new("-c"), OsStr::new(GUARD), OsStr::new("devstack-guard")])
-            .args([folder.path().as_os_str(), OsStr::new(farewell.name())])
+        let guard = ["sh", "-c", GUARD, "devstack-guard"].map(OsStr::new);
+        let guard = guard.into_iter().chain([folder.path().as_os_str(), OsStr::new(farewell.name())]);
+        let mut child = disk::run(guard, folder.path(), account, disk)?
             // Servers read settings from variables such as PGOPTIONS, and need none of our secrets.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -129,6 +140,19 @@ impl Scratch {
         }
         guard.ask(&format!("all {}", signal.name()))?;
         Ok(())
+    }
+
+    /// Fills the disk that it was given to the last byte, whether the server runs or not.
+    pub(crate) fn fill_disk(&self) -> anyhow::Result<()> {
+        match self.guard().ask("fill")?.trim() {
+            "full" => Ok(()),
+            other => bail!("the disk cannot be filled: {other}"),
+        }
+    }
+
+    /// Undoes [`Scratch::fill_disk`].
+    pub(crate) fn free_disk(&self) -> anyhow::Result<()> {
+        self.guard().ask("free").map(drop)
     }
 
     /// Stops the server and removes the folder, and waits until both are gone. Dropping does the same without waiting.

@@ -11,7 +11,7 @@ pub use self::summary::Summary;
 use crate::account::Account;
 use crate::ca::{Ca, IssuedFiles};
 use crate::oidc::Oidc;
-use crate::postgres::{Postgres, Version};
+use crate::postgres::{Part, Postgres, Version};
 use crate::redis::Redis;
 use crate::scratch::{Scratch, Signal};
 use crate::{blocking, entropy};
@@ -37,6 +37,7 @@ pub struct WorldBuilder {
     durable: bool,
     shared_server: bool,
     orders_version: Version,
+    ledger_disk: Option<(Part, u64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -137,6 +138,12 @@ impl WorldBuilder {
         Self { orders_version: version, ..self }
     }
 
+    /// Puts a part of the ledger's server on a disk of its own of so many bytes, so that it can be filled. Not with
+    /// [`WorldBuilder::shared_server`].
+    pub fn ledger_disk(self, part: Part, bytes: u64) -> Self {
+        Self { ledger_disk: Some((part, bytes)), ..self }
+    }
+
     /// Starts it, and returns when all of it is there.
     pub async fn start(self) -> anyhow::Result<World> {
         let (ca, scratch, ca_path, broker) = blocking(|| {
@@ -173,20 +180,23 @@ impl WorldBuilder {
         ca: &Ca,
         passwords: &Passwords,
     ) -> anyhow::Result<(Arc<Postgres>, Arc<Postgres>)> {
-        let start = |version| Postgres::builder().ca(ca).durable(self.durable).version(version).start();
+        let server = |version| Postgres::builder().ca(ca).durable(self.durable).version(version);
         if self.shared_server {
-            let server = Arc::new(start(self.orders_version).await?);
+            let server = Arc::new(server(self.orders_version).start().await?);
             tokio::try_join!(prepare_ledger(&server, passwords), prepare_orders(&server, passwords))?;
             return Ok((Arc::clone(&server), server));
         }
         tokio::try_join!(
             async {
-                let server = start(Version::Installed).await?;
+                let server = server(Version::Installed);
+                let disk = self.ledger_disk;
+                let server = disk.into_iter().fold(server, |server, (part, bytes)| server.disk(part, bytes));
+                let server = server.start().await?;
                 prepare_ledger(&server, passwords).await?;
                 Ok(Arc::new(server))
             },
             async {
-                let server = start(self.orders_version).await?;
+                let server = server(self.orders_version).start().await?;
                 prepare_orders(&server, passwords).await?;
                 Ok(Arc::new(server))
             }

@@ -1,12 +1,13 @@
-//! The cache, with something to go on with while it is away.
+//! The cache, with something to go on with while it is away, or full.
 //!
-//! While Redis does not answer, this replica keeps what it mints itself. That such a credential was revoked
-//! by another replica is not heard of here, but the ledger refuses to record its delivery.
+//! While Redis does not answer, or takes nothing, this replica keeps what it mints itself; once Redis is back, it is
+//! shared again. That such a credential was revoked by another replica is not heard of here, but the ledger refuses to
+//! record its delivery.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::{Cache, CacheKey, Entry, LockGuard};
+use crate::cache::{Cache, CacheKey, Entry, LockGuard, Put};
 use crate::id::LeaseId;
 use crate::time::Clock;
 
@@ -31,16 +32,32 @@ impl Keep {
 
     pub(super) async fn get(&self, key: &CacheKey) -> Option<Arc<Entry>> {
         match self.shared.get(key).await {
-            Ok(found) => found,
-            Err(_) => self.own.get(key).await.ok().flatten(),
+            Ok(Some(found)) => Some(found),
+            Ok(None) => self.share(key).await,
+            Err(_) => self.own(key).await,
         }
     }
 
     /// The same, past the copy that this process may still hold: what another replica has put there a moment ago.
     pub(super) async fn look(&self, key: &CacheKey) -> Option<Arc<Entry>> {
         match self.shared.wait(key, None, Duration::ZERO).await {
-            Ok(found) => found,
-            Err(_) => self.own.get(key).await.ok().flatten(),
+            Ok(Some(found)) => Some(found),
+            Ok(None) => self.share(key).await,
+            Err(_) => self.own(key).await,
+        }
+    }
+
+    async fn own(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+        self.own.get(key).await.ok().flatten()
+    }
+
+    /// What this replica has kept for itself, shared from now on if that is possible.
+    async fn share(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+        let entry = self.own(key).await?;
+        match self.shared.put(key, entry.clone()).await {
+            Ok(Put::Kept | Put::TooLate) | Err(_) => Some(entry),
+            Ok(Put::Superseded) => self.shared.get(key).await.unwrap_or(Some(entry)),
+            Ok(Put::Evicted) => None,
         }
     }
 

@@ -70,7 +70,7 @@ pub struct Limits {
     pub head: Size,
     /// How long a client may take to send the head of a request, and to finish the TLS handshake. Default: `10s`.
     pub head_timeout: Span,
-    /// How long a request may take. Default: `30s`.
+    /// How long a request may take, and how long a client may take nothing of its answer. Default: `30s`.
     pub request_timeout: Span,
     /// How many requests are worked on at once; beyond that the broker answers 503. Default: `1024`.
     pub concurrency: usize,

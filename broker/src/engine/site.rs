@@ -33,7 +33,7 @@ impl Site {
         &self,
         call: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        self.breaker.admit(self.clock.now()).map_err(|until| EngineError::Unavailable {
+        let admission = self.breaker.admit(self.clock.now()).map_err(|until| EngineError::Unavailable {
             detail: format!("it did not answer lately; the next try is at {}", until.to_rfc3339()),
         })?;
         let timeout = self.timeout();
@@ -41,7 +41,7 @@ impl Site {
             Err(EngineError::Unavailable { detail: format!("no answer within {timeout:?}") })
         });
         let reachable = !matches!(result, Err(EngineError::Unavailable { .. }));
-        self.breaker.record(self.clock.now(), reachable);
+        self.breaker.record(self.clock.now(), admission, reachable);
         result
     }
 

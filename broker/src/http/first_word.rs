@@ -1,6 +1,7 @@
-//! Who connects must say something soon.
+//! Who connects must say something soon, and take what it is given.
 //!
-//! The server tells HTTP/1 from HTTP/2 by the first bytes, and only then begins to watch the time. Until then we do.
+//! The server tells HTTP/1 from HTTP/2 by the first bytes, and only then begins to watch the time. Until then we do. It
+//! does not watch at all how long a client leaves its answers untaken.
 
 use std::io;
 use std::pin::Pin;
@@ -12,16 +13,20 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Accepts as `inner` does, and gives up on who does not say which HTTP it speaks.
+use crate::http::untaken::Untaken;
+
+/// Accepts as `inner` does, and gives up on who does not say which HTTP it speaks, or takes nothing of its answers.
 #[derive(Clone)]
 pub(super) struct FirstWord<A> {
     inner: A,
     patience: Duration,
+    untaken: Duration,
 }
 
-/// A connection that fails unless it is soon known which HTTP is spoken.
+/// A connection that fails unless it is soon known which HTTP is spoken, and when nothing is taken for long.
 pub(super) struct Watched<S> {
     stream: S,
+    untaken: Untaken,
     /// `None` once it is known.
     deadline: Option<Pin<Box<Sleep>>>,
     /// How many bytes of the preface have come.
@@ -29,8 +34,10 @@ pub(super) struct Watched<S> {
 }
 
 impl<A> FirstWord<A> {
-    pub(super) fn within(patience: Duration, inner: A) -> Self {
-        Self { inner, patience }
+    /// The first word must come within `patience`; of an answer something must be taken within `untaken`, again and
+    /// again.
+    pub(super) fn within(patience: Duration, untaken: Duration, inner: A) -> Self {
+        Self { inner, patience, untaken }
     }
 }
 
@@ -47,9 +54,10 @@ where
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
         let (accepted, patience) = (self.inner.accept(stream, service), self.patience);
+        let untaken = Untaken::within(self.untaken);
         Box::pin(async move {
             let (stream, service) = accepted.await?;
-            Ok((Watched { stream, deadline: Some(Box::pin(sleep(patience))), seen: 0 }, service))
+            Ok((Watched { stream, untaken, deadline: Some(Box::pin(sleep(patience))), seen: 0 }, service))
         })
     }
 }
@@ -86,7 +94,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.untaken.watch(context, written)
     }
 
     fn poll_write_vectored(
@@ -94,7 +103,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.untaken.watch(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -102,11 +112,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let written = Pin::new(&mut self.stream).poll_flush(context);
+        self.untaken.watch(context, written)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let written = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.untaken.watch(context, written)
     }
 }
 

@@ -81,13 +81,15 @@ async fn bound(
     let service = router.into_make_service();
     let mut server = axum_server::from_tcp(listener).map_err(ServeError::Serve)?.handle(handle);
     limit(server.http_builder(), limits);
-    let patience = limits.head_timeout.0;
+    let (patience, untaken) = (limits.head_timeout.0, limits.request_timeout.0);
     let served = match tls {
-        None => server.acceptor(FirstWord::within(patience, NoDelayAcceptor::new())).serve(service).await,
+        None => {
+            server.acceptor(FirstWord::within(patience, untaken, NoDelayAcceptor::new())).serve(service).await
+        }
         Some(tls) => {
             let acceptor =
                 RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(NoDelayAcceptor::new());
-            server.acceptor(FirstWord::within(patience, acceptor)).serve(service).await
+            server.acceptor(FirstWord::within(patience, untaken, acceptor)).serve(service).await
         }
     };
     served.map_err(ServeError::Serve)

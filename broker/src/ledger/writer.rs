@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::Connection;
@@ -43,6 +44,8 @@ pub(super) struct Writer {
     pub(super) head: Head,
     pub(super) timeout: Duration,
     pub(super) heads_every: Duration,
+    /// Whether what was written last was taken.
+    pub(super) takes: Arc<AtomicBool>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -86,6 +89,7 @@ impl Writer {
         let started = Instant::now();
         let result = self.commit(&entries).await;
         self.metrics.ledger_batch(entries.len(), started.elapsed(), result.is_ok());
+        self.takes.store(result.as_ref().err().is_none_or(is_data_error), Ordering::Relaxed);
         match result {
             Ok(applied) => {
                 for (job, applied) in jobs.into_iter().zip(applied) {

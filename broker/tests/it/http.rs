@@ -5,13 +5,18 @@ mod audiences;
 mod completeness;
 mod docs;
 mod dsn_call;
+mod forged;
 mod kinds;
 mod leases;
 mod limits;
+mod names;
 mod operations;
 mod operators;
 mod policy;
+mod slow;
+mod timing;
 mod verify_full;
+mod wire;
 
 use reqwest::StatusCode;
 

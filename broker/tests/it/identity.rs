@@ -1,6 +1,7 @@
 //! Proofs of identity, on a real OIDC issuer with TLS.
 
 mod dispatch;
+mod flipped;
 mod keys;
 mod odd_servers;
 mod tokens;

@@ -1,6 +1,7 @@
 //! Servers that die, hang and come back: what goes on without them, and that all heals without a restart.
 
 mod ledger;
+mod load;
 mod redis;
 mod target;
 

@@ -6,10 +6,12 @@
 mod caller;
 mod config;
 mod ledger;
+mod load;
 pub mod log;
 mod process;
 mod psql;
 mod target;
+mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,9 +32,11 @@ use tokio::sync::OnceCell;
 pub use caller::{Answer, Caller, client};
 pub use config::Settings;
 pub use devstack::role;
+pub use load::{Callers, Load, Noted};
 pub use process::{Process, until};
 pub use psql::{Outcome, psql};
 pub use target::Target;
+pub use wire::{Heard, Wire};
 
 /// Runs a test. All tests share one runtime, because they share servers.
 pub fn run<T>(test: impl Future<Output = T>) -> T {

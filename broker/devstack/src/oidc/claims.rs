@@ -147,7 +147,7 @@ pub(super) fn header(algorithm: Algorithm, kid: &str) -> Map<String, Value> {
 }
 
 /// What is signed.
-pub(super) fn signing_input(header: &Map<String, Value>, payload: &str) -> String {
+pub(super) fn signing_input(header: &Map<String, Value>, payload: impl AsRef<[u8]>) -> String {
     format!("{}.{}", encode(Value::Object(header.clone()).to_string()), encode(payload))
 }
 

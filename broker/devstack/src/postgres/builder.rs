@@ -50,6 +50,15 @@ pub enum ClockOffset {
     Behind(Duration),
 }
 
+/// What of a server can be put on a disk of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The tables and indexes: full means that a statement fails.
+    Tables,
+    /// The write-ahead log: full means that the server goes down.
+    Log,
+}
+
 /// What to start.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -59,6 +68,7 @@ pub struct PostgresBuilder {
     certificate: Certificate,
     clock_offset: Option<ClockOffset>,
     durable: bool,
+    disk: Option<(Part, u64)>,
     settings: Vec<(String, String)>,
 }
 
@@ -70,6 +80,7 @@ impl Default for PostgresBuilder {
             certificate: Certificate::default(),
             clock_offset: None,
             durable: true,
+            disk: None,
             settings: Vec::new(),
         }
     }
@@ -101,6 +112,12 @@ impl PostgresBuilder {
         Self { durable, ..self }
     }
 
+    /// Puts a part of it on a disk of its own of so many bytes, so that it can be filled. Starting fails where the
+    /// machine does not let us have one.
+    pub fn disk(self, part: Part, bytes: u64) -> Self {
+        Self { disk: Some((part, bytes)), ..self }
+    }
+
     /// A line of `postgresql.conf` that wins over ours.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -114,8 +131,13 @@ impl PostgresBuilder {
 
     fn start_now(self) -> anyhow::Result<Postgres> {
         let installation = Installation::find(self.version)?;
-        let environment = self.clock_offset.map(settings::clock).transpose()?.unwrap_or_default();
-        let scratch = Scratch::create("postgres", Account::of_servers()?, Signal::Quit)?;
+        let mut environment = self.clock_offset.map(settings::clock).transpose()?.unwrap_or_default();
+        let account = Account::of_servers()?;
+        let disk = self.disk.map(|(_, bytes)| bytes);
+        let scratch = Scratch::with_disk("postgres", account, Signal::Quit, disk)?;
+        if let Some((part, _)) = self.disk {
+            environment.splice(0..0, settings::on_disk(part, scratch.path()));
+        }
         let ca = self.ca.clone().map_or_else(Ca::generate, Ok)?;
         template::copy(&installation, scratch.account(), &scratch.path().join("data"))?;
         self.configure(&ca, &scratch)?;

@@ -1,12 +1,13 @@
 //! The server's configuration.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::builder::{ClockOffset, Prefix};
+use super::builder::{ClockOffset, Part, Prefix};
 use crate::ca::IssuedFiles;
 use crate::port;
 
@@ -60,6 +61,19 @@ pub(super) fn clock(offset: ClockOffset) -> anyhow::Result<Prefix> {
     ])
 }
 
+/// What to put in front of the server's command so that a part of it is on the disk of its folder: it is moved there
+/// at the first start.
+pub(super) fn on_disk(part: Part, folder: &Path) -> Prefix {
+    let name = match part {
+        Part::Tables => "base",
+        Part::Log => "pg_wal",
+    };
+    let (here, there) = (folder.join("data").join(name), folder.join("disk").join(name));
+    let mut words: Prefix = ["sh", "-c", MOVE, "devstack-move"].map(OsString::from).to_vec();
+    words.extend([here.into_os_string(), there.into_os_string()]);
+    words
+}
+
 fn faketime() -> Option<PathBuf> {
     let per_architecture = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     std::iter::once(PathBuf::from("/usr/lib"))
@@ -67,6 +81,12 @@ fn faketime() -> Option<PathBuf> {
         .map(|folder| folder.join("faketime/libfaketime.so.1"))
         .find(|library| library.is_file())
 }
+
+const MOVE: &str = r#"
+[ -L "$1" ] || { cp -a "$1" "$2" && rm -r "$1" && ln -s "$2" "$1"; } || exit
+shift 2
+exec "$@"
+"#;
 
 const BASE: &str = "
 # devstack

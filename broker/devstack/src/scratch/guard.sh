@@ -42,6 +42,12 @@ while read -r verb argument; do
         ;;
     one) kill -s "$argument" "$server" 2>/dev/null; echo ;;
     all) signal "$argument" 2>/dev/null; echo ;;
+    fill) # it ends with an error, and which one is what matters
+        case $(LC_ALL=C cat /dev/zero 2>&1 >"$folder/disk/ballast") in
+        *'No space left'*) echo full ;;
+        *) echo "it did not become full" ;;
+        esac ;;
+    free) rm "$folder/disk/ballast"; echo ;;
     reap) wait "$server" 2>/dev/null; server=; echo ;;
     esac
 done

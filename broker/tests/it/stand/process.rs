@@ -55,6 +55,13 @@ impl Process {
         Answer::of(self.client.get(format!("{}/readyz", self.admin_url))).await.status.as_u16()
     }
 
+    /// The value of the metric whose line begins like this.
+    pub async fn metric(&self, begins: &str) -> Option<f64> {
+        let text = Answer::of(self.client.get(format!("{}/metrics", self.admin_url))).await.text;
+        let line = text.lines().find(|line| line.starts_with(begins))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
     /// A request with this proof; an error if it dies meanwhile.
     pub async fn call(&self, method: Method, path: &str, proof: &str) -> Result<Answer, reqwest::Error> {
         let request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(proof);
@@ -82,6 +89,13 @@ impl Process {
     /// The path of a DSN.
     pub fn dsn(&self, role: &str) -> String {
         format!("/v1/dsn/{role}?ca_file={}", self.settings.ca_path.display())
+    }
+
+    /// How many sockets it has open.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(self.program.proc().join("fd")).unwrap();
+        let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
     /// Everything that was logged so far.
