@@ -1,0 +1,98 @@
+//! The `trials` binary: trials of the broker for those who operate or change it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use trials::chaos::Chaos;
+use trials::{Mix, Output};
+
+/// Trials of dsn-broker, on real servers of their own. The exit code is 1 if anything is found wrong.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    trial: Trial,
+}
+
+#[derive(Subcommand)]
+enum Trial {
+    /// Kill replicas, cut them off and stop servers under load; then look whether anything was lost.
+    Chaos(ChaosArguments),
+}
+
+#[derive(clap::Args)]
+struct ChaosArguments {
+    /// The broker: a debug build dies at fail points, too.
+    #[arg(long)]
+    binary: PathBuf,
+    /// How long the mischief lasts: 90s, 10m, 2h.
+    #[arg(long, default_value = "60s", value_parser = span)]
+    r#for: Duration,
+    /// What chance begins with [default: another one each time].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many replicas share the ledger and Redis.
+    #[arg(long, default_value_t = 2)]
+    replicas: usize,
+    /// How many callers there are.
+    #[arg(long, default_value_t = 8)]
+    callers: u64,
+    /// Go on until so many replicas were killed.
+    #[arg(long, default_value_t = 0)]
+    kills: u32,
+    /// What is done.
+    #[arg(long, value_enum, default_value_t = Mix::All)]
+    mix: Mix,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let Trial::Chaos(arguments) = Arguments::parse().trial;
+    let output = Arc::new(Output::standard());
+    let chaos = Chaos {
+        binary: arguments.binary,
+        lasts: arguments.r#for,
+        seed: arguments.seed.unwrap_or_else(|| fastrand::u64(0..10_000)),
+        replicas: arguments.replicas,
+        callers: arguments.callers,
+        kills: arguments.kills,
+        mix: arguments.mix,
+    };
+    let report = chaos.run(&output).await?;
+    Ok(verdict(&output, &report.findings))
+}
+
+fn verdict(output: &Output, findings: &[String]) -> ExitCode {
+    for finding in findings.iter().take(SHOWN) {
+        output.say(format!("FOUND: {finding}"));
+    }
+    match findings.len() {
+        0 => {
+            output.say("nothing is wrong");
+            ExitCode::SUCCESS
+        }
+        count => {
+            output.say(format!("{count} things are wrong"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many findings are shown: what is wrong once is mostly wrong many times.
+const SHOWN: usize = 30;
+
+/// `90s`, `10m`, `2h`.
+fn span(text: &str) -> anyhow::Result<Duration> {
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => anyhow::bail!("say for example 90s, 10m or 2h"),
+    };
+    let number: u64 = number.parse().context("say for example 90s, 10m or 2h")?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}

@@ -1,0 +1,126 @@
+//! Where a trial takes place: servers of its own, several replicas, short times.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use devstack::{Configuration, Databases, World, role};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::replica::Replica;
+
+/// The servers and the replicas.
+pub(crate) struct Setting {
+    pub(crate) world: World,
+    pub(crate) replicas: Vec<Arc<Replica>>,
+    pub(crate) configurations: Vec<Configuration>,
+    pub(crate) client: reqwest::Client,
+    binary: PathBuf,
+}
+
+/// The role whose leases outlive the trial, unless somebody revokes them.
+pub(crate) const LONG: &str = "orders-long";
+
+/// The roles whose leases are shared.
+pub(crate) const SHARED: [&str; 3] = ["orders-reader", "orders-instance", "orders-everyone"];
+
+impl Setting {
+    /// Starts the servers and prepares the ledger; no replica is started.
+    pub(crate) async fn start(binary: &Path, replicas: usize) -> anyhow::Result<Self> {
+        let world = World::builder().durable(false).start().await?;
+        let (owner, writer) = (world.ledger_owner_url(), world.ledger_writer_url());
+        let databases = Databases {
+            ledger_owner_url: &owner,
+            ledger_writer_url: &writer,
+            target: "orders",
+            prefix: "dsn:trial:",
+        };
+        let mut usual = Configuration::usual(&world, databases)?;
+        shorten(&mut usual.config);
+        usual.write()?;
+        run(binary, &usual, &["migrate"]).await?;
+        let mut configurations = Vec::new();
+        let mut prepared = Vec::new();
+        for number in 0..replicas {
+            let mut configuration = usual.replica()?;
+            let replica = Replica::prepare(number, binary.to_owned(), &world, &mut configuration).await?;
+            prepared.push(Arc::new(replica));
+            configurations.push(configuration);
+        }
+        let client = client(world.ca_path())?;
+        Ok(Self { world, replicas: prepared, configurations, client, binary: binary.to_owned() })
+    }
+
+    /// What `audit verify` says of the chain; an error if it is broken.
+    pub(crate) async fn verify(&self) -> anyhow::Result<String> {
+        let configuration = self.configurations.first().context("there is no replica")?;
+        run(&self.binary, configuration, &["audit", "verify"]).await
+    }
+
+    /// Ends the servers.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.world.end().await
+    }
+}
+
+/// Times so short that leases live and end while one looks on.
+fn shorten(config: &mut Value) {
+    let of = |share: &str, ttl: &str, max_ttl: &str, drain: &str| {
+        let mut role = role(share);
+        role["ttl"] = ttl.into();
+        role["max_ttl"] = max_ttl.into();
+        role["drain"] = drain.into();
+        role
+    };
+    config["server"]["grace"] = "5s".into();
+    config["ledger"]["timeout"] = "1s".into();
+    config["ledger"]["connections"] = 4.into();
+    config["databases"]["orders"]["timeout"] = "1s".into();
+    config["audit"]["heads_every"] = "1s".into();
+    let roles = json!({
+        "orders-reader": of("workload", "10s", "30s", "0s"),
+        "orders-instance": of("instance", "12s", "24s", "1s"),
+        "orders-everyone": of("role", "15s", "15s", "2s"),
+        "orders-request": of("request", "10s", "30s", "0s"),
+        LONG: of("request", "1h", "1h", "0s"),
+    });
+    if let Some(roles) = roles.as_object() {
+        config["bindings"][0]["roles"] = roles.keys().cloned().collect();
+    }
+    config["roles"] = roles;
+}
+
+async fn run(binary: &Path, configuration: &Configuration, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(binary)
+        .args(arguments)
+        .arg("--config")
+        .arg(configuration.file())
+        .env_clear()
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("{} does not start", binary.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().replace('\n', ", ");
+    if !output.status.success() {
+        bail!("{}: {said} {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(said)
+}
+
+/// A client that trusts the world's authority alone.
+fn client(ca: &Path) -> anyhow::Result<reqwest::Client> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca)?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(PATIENCE).build()?)
+}
+
+/// How long a caller waits: longer than the broker lets anyone wait.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
