@@ -109,6 +109,11 @@ impl Configuration {
         Ok(Self { config, folder })
     }
 
+    /// A key as `seal.keys` and `audit.key` want it.
+    pub fn key() -> anyhow::Result<String> {
+        entropy::key()
+    }
+
     /// Puts a secret into a file of its own, and refers to it.
     pub fn secret(&self, name: &str, text: &str) -> anyhow::Result<Value> {
         let path = self.folder().join(name);

@@ -50,7 +50,9 @@ impl Caller {
     pub(crate) async fn dsn(&mut self, replica: &Replica, role: &str) -> Option<Dsn> {
         let ca = self.setting.world.ca_path().display();
         let path = format!("/v1/dsn/{role}?ca_file={ca}");
+        let began = Instant::now();
         let answer = self.call(replica, "dsn", Method::GET, &path, None).await?;
+        self.journal.notes().took.push(began.elapsed());
         self.note(replica, role, &answer)
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Notes {
     pub(crate) troubles: Vec<Trouble>,
     /// How calls ended, by what was asked and how it was answered.
     pub(crate) answers: BTreeMap<(&'static str, String), u64>,
+    /// How long it took to get each of the last DSNs.
+    pub(crate) took: Vec<Duration>,
     /// How often a replica was sent SIGKILL.
     pub(crate) kills: u32,
     /// How often a replica died at each fail point.
@@ -110,7 +112,7 @@ impl Trouble {
 }
 
 /// How long a replica may take to get a connection back: the longest pause between tries, and one try.
-const RECOVERY: Duration = Duration::from_secs(5);
+const RECOVERY: Duration = Duration::from_secs(3);
 
 /// The present.
 #[expect(clippy::disallowed_methods, reason = "compared with the times that the real program writes")]

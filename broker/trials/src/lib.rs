@@ -5,6 +5,7 @@
 //! call for long, and looks whether anything grows.
 
 mod call;
+mod conclusion;
 mod facts;
 mod findings;
 mod journal;
@@ -16,6 +17,8 @@ mod replica;
 mod setting;
 
 pub mod chaos;
+pub mod soak;
 
+pub use conclusion::Report;
 pub use mischief::{Mix, POINTS};
 pub use output::Output;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use trials::chaos::Chaos;
+use trials::soak::Soak;
 use trials::{Mix, Output};
 
 /// Trials of dsn-broker, on real servers of their own. The exit code is 1 if anything is found wrong.
@@ -21,14 +22,16 @@ struct Arguments {
 enum Trial {
     /// Kill replicas, cut them off and stop servers under load; then look whether anything was lost.
     Chaos(ChaosArguments),
+    /// Call for long while the configuration changes; then look whether anything has grown.
+    Soak(Common),
 }
 
 #[derive(clap::Args)]
-struct ChaosArguments {
-    /// The broker: a debug build dies at fail points, too.
+struct Common {
+    /// The broker; for chaos a debug build, which can die at fail points, too.
     #[arg(long)]
     binary: PathBuf,
-    /// How long the mischief lasts: 90s, 10m, 2h.
+    /// How long: 90s, 10m, 2h.
     #[arg(long, default_value = "60s", value_parser = span)]
     r#for: Duration,
     /// What chance begins with [default: another one each time].
@@ -40,6 +43,12 @@ struct ChaosArguments {
     /// How many callers there are.
     #[arg(long, default_value_t = 8)]
     callers: u64,
+}
+
+#[derive(clap::Args)]
+struct ChaosArguments {
+    #[command(flatten)]
+    common: Common,
     /// Go on until so many replicas were killed.
     #[arg(long, default_value_t = 0)]
     kills: u32,
@@ -50,19 +59,24 @@ struct ChaosArguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let Trial::Chaos(arguments) = Arguments::parse().trial;
     let output = Arc::new(Output::standard());
-    let chaos = Chaos {
-        binary: arguments.binary,
-        lasts: arguments.r#for,
-        seed: arguments.seed.unwrap_or_else(|| fastrand::u64(0..10_000)),
-        replicas: arguments.replicas,
-        callers: arguments.callers,
-        kills: arguments.kills,
-        mix: arguments.mix,
+    let report = match Arguments::parse().trial {
+        Trial::Chaos(ChaosArguments { common, kills, mix }) => {
+            let (seed, Common { binary, r#for: lasts, replicas, callers, .. }) = (common.seed(), common);
+            Chaos { binary, lasts, seed, replicas, callers, kills, mix }.run(&output).await?
+        }
+        Trial::Soak(common) => {
+            let (seed, Common { binary, r#for: lasts, replicas, callers, .. }) = (common.seed(), common);
+            Soak { binary, lasts, seed, replicas, callers }.run(&output).await?
+        }
     };
-    let report = chaos.run(&output).await?;
     Ok(verdict(&output, &report.findings))
+}
+
+impl Common {
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| fastrand::u64(0..10_000))
+    }
 }
 
 fn verdict(output: &Output, findings: &[String]) -> ExitCode {

@@ -1,6 +1,7 @@
 //! One of several brokers on the same ledger and Redis, with ways of its own to both.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use devstack::{Configuration, Link, Program, World};
@@ -13,7 +14,7 @@ pub(crate) struct Replica {
     pub(crate) redis: Link,
     pub(crate) ledger: Link,
     binary: PathBuf,
-    config: PathBuf,
+    configuration: Mutex<Configuration>,
     url: watch::Sender<Option<String>>,
 }
 
@@ -21,9 +22,9 @@ impl Replica {
     /// Gives `configuration` ways of its own to the ledger and to Redis. It is not started.
     pub(crate) async fn prepare(
         number: usize,
-        binary: PathBuf,
+        binary: &Path,
         world: &World,
-        configuration: &mut Configuration,
+        configuration: Configuration,
     ) -> anyhow::Result<Self> {
         let (ledger, redis) = (Link::to(world.ledger().port()).await?, Link::to(world.redis().port()).await?);
         let via = |url: String, from: u16, to: u16| url.replace(&format!(":{from}"), &format!(":{to}"));
@@ -33,21 +34,30 @@ impl Replica {
         configuration.secret("ledger", &ledger_url)?;
         configuration.secret("redis", &redis_url)?;
         configuration.write()?;
-        Ok(Self {
-            number,
-            redis,
-            ledger,
-            binary,
-            config: configuration.file(),
-            url: watch::Sender::new(None),
-        })
+        let (binary, configuration) = (binary.to_owned(), Mutex::new(configuration));
+        Ok(Self { number, redis, ledger, binary, configuration, url: watch::Sender::new(None) })
+    }
+
+    /// Changes its configuration, which it loads by itself.
+    pub(crate) fn configure(
+        &self,
+        change: impl FnOnce(&mut Configuration) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut configuration = self.configuration();
+        change(&mut configuration)?;
+        configuration.write()
+    }
+
+    fn configuration(&self) -> MutexGuard<'_, Configuration> {
+        self.configuration.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts it; with a fail point, it dies when it first comes by there.
     pub(crate) async fn start(&self, point: Option<&str>) -> anyhow::Result<Program> {
         let mut environment = vec![("RUST_LOG", LOG)];
         environment.extend(point.map(|point| ("DSN_BROKER_FAIL", point)));
-        let program = Program::start(&self.binary, &self.config, &environment)
+        let file = self.configuration().file();
+        let program = Program::start(&self.binary, &file, &environment)
             .await
             .with_context(|| format!("{self} does not start"))?;
         self.url.send_replace(Some(program.url().to_owned()));

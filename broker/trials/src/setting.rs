@@ -16,8 +16,8 @@ use crate::replica::Replica;
 pub(crate) struct Setting {
     pub(crate) world: World,
     pub(crate) replicas: Vec<Arc<Replica>>,
-    pub(crate) configurations: Vec<Configuration>,
     pub(crate) client: reqwest::Client,
+    usual: Configuration,
     binary: PathBuf,
 }
 
@@ -29,7 +29,7 @@ pub(crate) const SHARED: [&str; 3] = ["orders-reader", "orders-instance", "order
 
 impl Setting {
     /// Starts the servers and prepares the ledger; no replica is started.
-    pub(crate) async fn start(binary: &Path, replicas: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn start(binary: &Path, replicas: usize, timeout: &str) -> anyhow::Result<Self> {
         let world = World::builder().durable(false).start().await?;
         let (owner, writer) = (world.ledger_owner_url(), world.ledger_writer_url());
         let databases = Databases {
@@ -39,25 +39,21 @@ impl Setting {
             prefix: "dsn:trial:",
         };
         let mut usual = Configuration::usual(&world, databases)?;
-        shorten(&mut usual.config);
+        shorten(&mut usual.config, timeout);
         usual.write()?;
         run(binary, &usual, &["migrate"]).await?;
-        let mut configurations = Vec::new();
         let mut prepared = Vec::new();
         for number in 0..replicas {
-            let mut configuration = usual.replica()?;
-            let replica = Replica::prepare(number, binary.to_owned(), &world, &mut configuration).await?;
-            prepared.push(Arc::new(replica));
-            configurations.push(configuration);
+            let configuration = usual.replica()?;
+            prepared.push(Arc::new(Replica::prepare(number, binary, &world, configuration).await?));
         }
         let client = client(world.ca_path())?;
-        Ok(Self { world, replicas: prepared, configurations, client, binary: binary.to_owned() })
+        Ok(Self { world, replicas: prepared, client, usual, binary: binary.to_owned() })
     }
 
     /// What `audit verify` says of the chain; an error if it is broken.
     pub(crate) async fn verify(&self) -> anyhow::Result<String> {
-        let configuration = self.configurations.first().context("there is no replica")?;
-        run(&self.binary, configuration, &["audit", "verify"]).await
+        run(&self.binary, &self.usual, &["audit", "verify"]).await
     }
 
     /// Ends the servers.
@@ -67,7 +63,7 @@ impl Setting {
 }
 
 /// Times so short that leases live and end while one looks on.
-fn shorten(config: &mut Value) {
+fn shorten(config: &mut Value, timeout: &str) {
     let of = |share: &str, ttl: &str, max_ttl: &str, drain: &str| {
         let mut role = role(share);
         role["ttl"] = ttl.into();
@@ -76,9 +72,9 @@ fn shorten(config: &mut Value) {
         role
     };
     config["server"]["grace"] = "5s".into();
-    config["ledger"]["timeout"] = "1s".into();
+    config["ledger"]["timeout"] = timeout.into();
     config["ledger"]["connections"] = 4.into();
-    config["databases"]["orders"]["timeout"] = "1s".into();
+    config["databases"]["orders"]["timeout"] = timeout.into();
     config["audit"]["heads_every"] = "1s".into();
     let roles = json!({
         "orders-reader": of("workload", "10s", "30s", "0s"),

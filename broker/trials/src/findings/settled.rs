@@ -10,7 +10,7 @@ use crate::setting::Setting;
 
 /// Waits until no work is left and the users are those of live leases; answers what is wrong if that takes too long.
 pub(crate) async fn settle(setting: &Setting) -> anyhow::Result<Vec<String>> {
-    wait(setting, async || unsettled(setting).await).await
+    wait(async || unsettled(setting).await).await
 }
 
 /// Waits until every lease has ended and no user is left.
@@ -22,14 +22,10 @@ pub(crate) async fn settle_empty(setting: &Setting) -> anyhow::Result<Vec<String
         }
         Ok(wrong)
     };
-    wait(setting, look).await
+    wait(look).await
 }
 
-async fn wait(
-    setting: &Setting,
-    look: impl AsyncFn() -> anyhow::Result<Vec<String>>,
-) -> anyhow::Result<Vec<String>> {
-    let _ = setting;
+async fn wait(look: impl AsyncFn() -> anyhow::Result<Vec<String>>) -> anyhow::Result<Vec<String>> {
     let deadline = Instant::now() + LIMIT;
     let mut looks = tokio::time::interval(Duration::from_millis(250));
     loop {
