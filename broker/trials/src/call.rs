@@ -95,7 +95,7 @@ impl Caller {
         path: &str,
         body: Option<Value>,
     ) -> Option<Answer> {
-        let url = replica.url()?;
+        let (url, from) = (replica.url()?, now());
         let proof = self.proof()?;
         let request = self.setting.client.request(method, format!("{url}{path}"));
         let request = request.bearer_auth(proof).header("dsn-instance", &self.instance);
@@ -114,14 +114,17 @@ impl Caller {
             Ok(answer) => answer,
             // It died, or stood still for longer than anybody waits.
             Err(error) => {
-                self.journal
-                    .answered(asked, if error.is_timeout() { "no answer in time" } else { "no answer" });
+                self.journal.answered(
+                    asked,
+                    from,
+                    if error.is_timeout() { "no answer in time" } else { "no answer" },
+                );
                 return None;
             }
         };
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         let problem = body.get("type").and_then(Value::as_str).unwrap_or_default();
-        self.journal.answered(asked, format!("{status} {problem}").trim_end());
+        self.journal.answered(asked, from, format!("{status} {problem}").trim_end());
         if !EXPECTED.contains(&status) {
             self.journal
                 .wrong(format!("{replica} answered {asked} with {status} (request {request}): {text}"));

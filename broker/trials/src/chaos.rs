@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::conclusion::{Report, conclude};
 use crate::journal::Journal;
 use crate::load::Load;
-use crate::mischief::{Mischief, Mix};
+use crate::mischief::{Mischief, Mix, POINTS};
 use crate::output::Output;
 use crate::setting::Setting;
 
@@ -26,7 +26,7 @@ pub struct Chaos {
     pub replicas: usize,
     /// How many callers.
     pub callers: u64,
-    /// How many kills there are to be, at least.
+    /// How many kills there are to be, at least. If there are to be any, then also a death at each fail point.
     pub kills: u32,
     /// What is done.
     pub mix: Mix,
@@ -51,11 +51,16 @@ impl Chaos {
         let mut looks = tokio::time::interval(Duration::from_millis(50));
         // More kills than there is time for are waited for, but not for ever.
         while !mischief.has_failed()
-            && (began.elapsed() < self.lasts || journal.notes().kills < self.kills)
+            && (began.elapsed() < self.lasts || !self.has_killed_enough(journal))
             && began.elapsed() < self.lasts + KILLING
         {
             looks.tick().await;
         }
+    }
+
+    fn has_killed_enough(&self, journal: &Journal) -> bool {
+        let notes = journal.notes();
+        notes.kills >= self.kills && (self.kills == 0 || notes.points.len() == POINTS.len())
     }
 }
 

@@ -27,8 +27,6 @@ pub struct Report {
     pub received: usize,
     /// How many leases there were.
     pub leases: usize,
-    /// How many leases never came to life.
-    pub undone: usize,
     /// How often a lease was followed by another one for the same key.
     pub successors: u32,
     /// How many of them were made before the time, which was nothing to wonder about.
@@ -97,7 +95,6 @@ async fn report(
         points: notes.points.clone(),
         received,
         leases,
-        undone: facts.leases.iter().filter(|lease| lease.state == "failed").count(),
         successors: overlaps.pairs,
         excused: overlaps.excused,
         findings: wrong,

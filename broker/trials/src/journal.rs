@@ -26,6 +26,8 @@ pub(crate) struct Notes {
     pub(crate) troubles: Vec<Trouble>,
     /// How calls ended, by what was asked and how it was answered.
     pub(crate) answers: BTreeMap<(&'static str, String), u64>,
+    /// Calls that the broker did not answer, or answered with an error of its own.
+    pub(crate) failed: Vec<FailedCall>,
     /// How long it took to get each of the last DSNs.
     pub(crate) took: Vec<Duration>,
     /// How often a replica was sent SIGKILL.
@@ -45,6 +47,15 @@ pub(crate) struct Received {
     pub(crate) request: String,
     pub(crate) replica: usize,
     pub(crate) at: Moment,
+}
+
+/// A call that got nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedCall {
+    pub(crate) asked: &'static str,
+    pub(crate) how: String,
+    pub(crate) from: Moment,
+    pub(crate) until: Moment,
 }
 
 /// A login that failed.
@@ -80,6 +91,8 @@ pub(crate) enum Kind {
     Target,
     /// A replica stood still.
     Stopped,
+    /// An operator revoked what a workload had.
+    Incident,
 }
 
 impl Journal {
@@ -88,9 +101,13 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call ended like this.
-    pub(crate) fn answered(&self, asked: &'static str, how: impl Into<String>) {
-        *self.notes().answers.entry((asked, how.into())).or_default() += 1;
+    /// A call that began then has ended like this.
+    pub(crate) fn answered(&self, asked: &'static str, from: Moment, how: &str) {
+        let mut notes = self.notes();
+        *notes.answers.entry((asked, how.to_owned())).or_default() += 1;
+        if how.starts_with('5') || how.starts_with("no answer") {
+            notes.failed.push(FailedCall { asked, how: how.to_owned(), from, until: now() });
+        }
     }
 
     /// Something is wrong.

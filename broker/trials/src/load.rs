@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Caller, Dsn};
-use crate::journal::{Journal, LockedOut, now};
+use crate::journal::{Journal, Kind, LockedOut, now};
 use crate::login::login;
 use crate::setting::{LONG, SHARED, Setting};
 
@@ -40,7 +40,7 @@ impl Load {
         }
         let operator = Caller::new(setting, journal, "operator", "none");
         let rng = Rng::with_seed(seed.wrapping_add(callers));
-        tasks.spawn(operate(operator, setting.clone(), rng, stop.clone()));
+        tasks.spawn(operate(operator, setting.clone(), journal.clone(), rng, stop.clone()));
         Self { callers: tasks, stop }
     }
 
@@ -132,7 +132,13 @@ impl User {
 }
 
 /// Now and then there is an incident.
-async fn operate(mut operator: Caller, setting: Arc<Setting>, mut rng: Rng, stop: CancellationToken) {
+async fn operate(
+    mut operator: Caller,
+    setting: Arc<Setting>,
+    journal: Arc<Journal>,
+    mut rng: Rng,
+    stop: CancellationToken,
+) {
     loop {
         let pause = Duration::from_millis(rng.u64(1500..5000));
         tokio::select! {
@@ -142,7 +148,9 @@ async fn operate(mut operator: Caller, setting: Arc<Setting>, mut rng: Rng, stop
         let Some(replica) = rng.choice(&setting.replicas) else { return };
         let subject = format!("app-{}", rng.u64(0..WORKLOADS));
         let asked = json!({ "subject": subject, "role": rng.choice(SHARED), "reason": "a trial" });
+        let from = now();
         operator.call(replica, "incident", Method::POST, "/v1/revocations", Some(asked)).await;
+        journal.trouble(Kind::Incident, from);
     }
 }
 

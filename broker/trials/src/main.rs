@@ -49,7 +49,7 @@ struct Common {
 struct ChaosArguments {
     #[command(flatten)]
     common: Common,
-    /// Go on until so many replicas were killed.
+    /// Go on until so many replicas were killed, and one has died at each fail point.
     #[arg(long, default_value_t = 0)]
     kills: u32,
     /// What is done.
@@ -67,7 +67,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Trial::Soak(common) => {
             let (seed, Common { binary, r#for: lasts, replicas, callers, .. }) = (common.seed(), common);
-            Soak { binary, lasts, seed, replicas, callers }.run(&output).await?
+            Soak { binary, lasts, seed, replicas, callers, alone: true }.run(&output).await?
         }
     };
     Ok(verdict(&output, &report.findings))

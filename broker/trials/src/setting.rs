@@ -74,6 +74,7 @@ fn shorten(config: &mut Value, timeout: &str) {
     config["server"]["grace"] = "5s".into();
     config["ledger"]["timeout"] = timeout.into();
     config["ledger"]["connections"] = 4.into();
+    config["cache"]["redis"]["timeout"] = timeout.into();
     config["databases"]["orders"]["timeout"] = timeout.into();
     config["audit"]["heads_every"] = "1s".into();
     let roles = json!({

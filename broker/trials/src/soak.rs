@@ -13,7 +13,7 @@ use devstack::Program;
 use tokio::time::Instant;
 
 use crate::conclusion::{Report, conclude};
-use crate::journal::Journal;
+use crate::journal::{FailedCall, Journal, Kind, Trouble};
 use crate::load::Load;
 use crate::output::Output;
 use crate::setting::Setting;
@@ -33,6 +33,8 @@ pub struct Soak {
     pub replicas: usize,
     /// How many callers.
     pub callers: u64,
+    /// Whether nothing else runs on this machine, so that the time that calls take says something.
+    pub alone: bool,
 }
 
 impl Soak {
@@ -49,8 +51,8 @@ impl Soak {
         let samples = self.watch(&setting, &journal, &programs, output).await?;
         samples.table().iter().for_each(|line| output.say(line));
         let mut report = conclude(setting, journal.clone(), load, programs, output).await?;
-        report.findings.extend(samples.growth());
-        report.findings.extend(in_trouble(&journal, report.undone));
+        report.findings.extend(samples.growth(self.alone));
+        report.findings.extend(in_trouble(&journal));
         Ok(report)
     }
 
@@ -72,22 +74,17 @@ impl Soak {
     }
 }
 
-/// Answers that are no wonder in chaos, and here there is no reason for.
-///
-/// An incident undoes what is being made at that moment, and who asked for it is told to ask again.
-fn in_trouble(journal: &Journal, undone: usize) -> Vec<String> {
+/// Calls that failed: no wonder in chaos, and here there is no reason for it but one. An incident undoes what is being
+/// made at that moment, and whoever asks for that is told to ask again.
+fn in_trouble(journal: &Journal) -> Vec<String> {
     let notes = journal.notes();
-    let count =
-        |how: &str| notes.answers.iter().filter(|((_, told), _)| told == how).map(|(_, count)| count).sum();
-    let told: u64 = count(ASK_AGAIN);
-    let excused = usize::try_from(told).is_ok_and(|told| told <= undone);
-    let bad =
-        |how: &str| how.starts_with("no answer") || how.starts_with('5') && !(how == ASK_AGAIN && excused);
-    let answers = notes.answers.iter().filter(|((_, how), _)| bad(how));
-    answers.map(|((asked, how), count)| format!("{count} calls ({asked}) ended with {how}")).collect()
+    let excused = |call: &FailedCall| {
+        let incident = |trouble: &Trouble| trouble.meets(&[Kind::Incident], call.from, call.until);
+        call.how == "503 /problems/overloaded" && notes.troubles.iter().any(incident)
+    };
+    let failed = notes.failed.iter().filter(|call| !excused(call));
+    failed.map(|call| format!("a call ({}) at {} ended with {}", call.asked, call.from, call.how)).collect()
 }
-
-const ASK_AGAIN: &str = "503 /problems/overloaded";
 
 /// How long the broker waits for the ledger and the database.
 const TIMEOUT: &str = "10s";
