@@ -4,6 +4,8 @@ mod deliveries;
 mod ends;
 mod minting;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use settled::{settle, settle_empty};
 

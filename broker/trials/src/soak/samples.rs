@@ -145,3 +145,28 @@ const LEDGER_CONNECTIONS: &str = "select count(*) from pg_stat_activity where us
 const TARGET_CONNECTIONS: &str = "select count(*) from pg_stat_activity where usename = 'broker_admin'";
 const LAG: &str = "select coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0) from leases \
                    where due_at < clock_timestamp()";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measure(values: impl IntoIterator<Item = f64>) -> Measure {
+        Measure { name: "memory", unit: "MiB", part: 0.1, much: 8.0, values: values.into_iter().collect() }
+    }
+
+    fn has_grown(measure: &Measure) -> bool {
+        measure.compared().1 > measure.allowed()
+    }
+
+    #[test]
+    fn a_leak_is_growth_and_warming_up_is_not() {
+        assert!(has_grown(&measure((0..120).map(|at| 50.0 + f64::from(at) / 4.0))));
+        assert!(!has_grown(&measure((0..120).map(|at| 50.0 + f64::from(at.min(30))))));
+    }
+
+    #[test]
+    fn a_busy_moment_is_no_growth() {
+        let busy = (0..120).map(|at| if (100..110).contains(&at) { 500.0 } else { 50.0 });
+        assert!(!has_grown(&measure(busy)));
+    }
+}
