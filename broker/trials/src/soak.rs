@@ -65,9 +65,10 @@ impl Soak {
         output: &Output,
     ) -> anyhow::Result<Samples> {
         let end = Instant::now() + self.lasts;
-        let mut samples = Samples::new(setting.clone(), journal.clone(), self.lasts);
+        let mut samples = Samples::new(self.lasts);
         let changes = Changes::new(setting, journal, programs, output, self.lasts);
-        let (sampled, changed) = tokio::join!(samples.take_until(programs, end), changes.make_until(end));
+        let (sampled, changed) =
+            tokio::join!(samples.take_until(end, setting, journal, programs), changes.make_until(end));
         sampled?;
         changed?;
         Ok(samples)

@@ -17,10 +17,10 @@ pub(super) async fn torment(scene: Scene, replica: Arc<Replica>, mut rng: Rng) -
     // Each in turn, begun at another place by each replica.
     let mut points = POINTS.iter().copied().cycle().skip(rng.usize(0..POINTS.len()));
     while !scene.stop.is_cancelled() {
-        let point = if rng.u32(0..4) == 0 { points.next() } else { None };
-        match point {
-            Some(point) => doomed(&scene, &replica, point).await?,
-            None => {
+        match rng.u32(0..8) {
+            0 | 1 => doomed(&scene, &replica, points.next().unwrap_or_default()).await?,
+            2 => stillborn(&scene, &replica, millis(&mut rng, 0..200)).await?,
+            _ => {
                 let mut program = replica.start(None).await?;
                 if !live(&scene, &replica, &mut program, &mut rng).await? {
                     return Ok(program);
@@ -55,6 +55,22 @@ async fn doomed(scene: &Scene, replica: &Replica, point: &'static str) -> anyhow
         None => kill(scene, replica, &mut program, &format!(", as it did not come by {point}")).await?,
     }
     Ok(())
+}
+
+/// A life that ends before anything listens, or a moment after.
+async fn stillborn(scene: &Scene, replica: &Replica, lasts: Duration) -> anyhow::Result<()> {
+    let started = tokio::select! {
+        started = replica.start(None) => Some(started?),
+        () = tokio::time::sleep(lasts) => None,
+    };
+    match started {
+        Some(mut program) => kill(scene, replica, &mut program, " as soon as it served").await,
+        // What was begun here is killed when it is dropped.
+        None => {
+            killed(scene, replica, " while it started");
+            Ok(())
+        }
+    }
 }
 
 /// A life until it is killed; `false` if the trial is over before that, and it goes on.
@@ -98,10 +114,14 @@ async fn live(
 
 async fn kill(scene: &Scene, replica: &Replica, program: &mut Program, why: &str) -> anyhow::Result<()> {
     program.kill().await?;
+    killed(scene, replica, why);
+    Ok(())
+}
+
+fn killed(scene: &Scene, replica: &Replica, why: &str) {
     replica.is_gone();
     scene.journal.notes().kills += 1;
     scene.output.say(format!("{replica} killed{why}"));
-    Ok(())
 }
 
 #[derive(Clone, Copy)]

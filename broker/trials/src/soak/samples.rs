@@ -4,7 +4,6 @@
 //! above that of the second quarter by a tolerance, a part of it and an absolute one: a leak shows in any trial
 //! that is long enough, and one busy moment does not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,8 +15,6 @@ use crate::setting::Setting;
 
 /// What was measured so far.
 pub(super) struct Samples {
-    setting: Arc<Setting>,
-    journal: Arc<Journal>,
     every: Duration,
     measures: Vec<Measure>,
 }
@@ -33,39 +30,28 @@ struct Measure {
 }
 
 impl Samples {
-    pub(super) fn new(setting: Arc<Setting>, journal: Arc<Journal>, lasts: Duration) -> Self {
+    pub(super) fn new(lasts: Duration) -> Self {
         let every = (lasts / 120).clamp(Duration::from_millis(250), Duration::from_secs(30));
         let measure = |(name, unit, part, much)| Measure { name, unit, part, much, values: Vec::new() };
-        Self { setting, journal, every, measures: MEASURES.map(measure).into() }
+        Self { every, measures: MEASURES.map(measure).into() }
     }
 
-    pub(super) async fn take_until(&mut self, programs: &[Program], end: Instant) -> anyhow::Result<()> {
+    pub(super) async fn take_until(
+        &mut self,
+        end: Instant,
+        setting: &Setting,
+        journal: &Journal,
+        programs: &[Program],
+    ) -> anyhow::Result<()> {
         let mut turns = tokio::time::interval(self.every);
         while Instant::now() < end {
             turns.tick().await;
-            let values = self.take(programs).await?;
+            let values = take(setting, journal, programs).await?;
             for (measure, value) in self.measures.iter_mut().zip(values) {
                 measure.values.push(value);
             }
         }
         Ok(())
-    }
-
-    /// In the order of [`MEASURES`]; of the replicas the sum.
-    async fn take(&self, programs: &[Program]) -> anyhow::Result<[f64; MEASURES.len()]> {
-        let (mut memory, mut descriptors) = (0.0, 0_u32);
-        for program in programs {
-            memory += resident(program)?;
-            descriptors += u32::try_from(std::fs::read_dir(program.proc().join("fd"))?.count())?;
-        }
-        let world = &self.setting.world;
-        let ledger: f64 = world.ledger().query_text("ledger", LEDGER_CONNECTIONS).await?.parse()?;
-        let target: f64 = world.orders().query_text("orders", TARGET_CONNECTIONS).await?.parse()?;
-        let lag: f64 = world.ledger().query_text("ledger", LAG).await?.parse()?;
-        let mut took = std::mem::take(&mut self.journal.notes().took);
-        took.sort_unstable();
-        let at = |part: usize| took.get(took.len() * part / 100).map_or(0.0, |took| took.as_secs_f64() * 1e3);
-        Ok([memory, f64::from(descriptors), ledger, target, lag, at(50), at(95)])
     }
 
     /// A line for each measure.
@@ -114,6 +100,27 @@ impl Measure {
     fn highest(&self) -> f64 {
         self.values.iter().copied().fold(0.0, f64::max)
     }
+}
+
+/// In the order of [`MEASURES`]; of the replicas the sum.
+async fn take(
+    setting: &Setting,
+    journal: &Journal,
+    programs: &[Program],
+) -> anyhow::Result<[f64; MEASURES.len()]> {
+    let (mut memory, mut descriptors) = (0.0, 0_u32);
+    for program in programs {
+        memory += resident(program)?;
+        descriptors += u32::try_from(std::fs::read_dir(program.proc().join("fd"))?.count())?;
+    }
+    let world = &setting.world;
+    let ledger: f64 = world.ledger().query_text("ledger", LEDGER_CONNECTIONS).await?.parse()?;
+    let target: f64 = world.orders().query_text("orders", TARGET_CONNECTIONS).await?.parse()?;
+    let lag: f64 = world.ledger().query_text("ledger", LAG).await?.parse()?;
+    let mut took = std::mem::take(&mut journal.notes().took);
+    took.sort_unstable();
+    let at = |part: usize| took.get(took.len() * part / 100).map_or(0.0, |took| took.as_secs_f64() * 1e3);
+    Ok([memory, f64::from(descriptors), ledger, target, lag, at(50), at(95)])
 }
 
 fn median(values: &[f64]) -> f64 {
