@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use devstack::{Algorithm, Claims, Oidc};
+use devstack::{Algorithm, Claims};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
@@ -31,6 +31,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Dsn {
     pub(crate) lease: String,
+    pub(crate) user: String,
     pub(crate) shared: bool,
     pub(crate) parameters: Value,
 }
@@ -75,7 +76,7 @@ impl Caller {
         };
         self.journal.notes().received.push(Received {
             lease: lease.clone(),
-            user,
+            user: user.clone(),
             role: role.to_owned(),
             request: answer.request.clone(),
             replica: replica.number,
@@ -83,7 +84,7 @@ impl Caller {
         });
         let shared = answer.body.get("shared") == Some(&Value::Bool(true));
         let parameters = answer.body.get("parameters").cloned().unwrap_or_default();
-        Some(Dsn { lease, shared, parameters })
+        Some(Dsn { lease, user, shared, parameters })
     }
 
     /// Calls `replica`, if it is there; `None` if nothing comes back.
@@ -133,19 +134,18 @@ impl Caller {
     }
 
     fn proof(&mut self) -> Option<String> {
-        let (made, _) = self.token.get_or_insert_with(|| (Instant::now(), String::new()));
-        if made.elapsed() > FRESH || self.token.as_ref().is_some_and(|(_, token)| token.is_empty()) {
-            let oidc: &Oidc = self.setting.world.oidc();
-            let claims = Claims::of(&self.subject).algorithm(Algorithm::EdDsa).lifetime(FRESH * 2);
-            match oidc.mint(&claims) {
-                Ok(token) => self.token = Some((Instant::now(), token)),
-                Err(error) => {
-                    self.journal.wrong(format!("the issuer does not mint: {error:#}"));
-                    return None;
-                }
-            }
+        if let Some((made, token)) = &self.token
+            && made.elapsed() < FRESH
+        {
+            return Some(token.clone());
         }
-        self.token.as_ref().map(|(_, token)| token.clone())
+        let claims = Claims::of(&self.subject).algorithm(Algorithm::EdDsa).lifetime(FRESH * 2);
+        let minted = self.setting.world.oidc().mint(&claims);
+        let minted =
+            minted.map_err(|error| self.journal.wrong(format!("the issuer does not mint: {error:#}")));
+        let token = minted.ok()?;
+        self.token = Some((Instant::now(), token.clone()));
+        Some(token)
     }
 }
 

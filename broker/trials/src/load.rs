@@ -121,7 +121,7 @@ impl User {
             Ok(()) => notes.logins += 1,
             Err(failure) => notes.locked_out.push(LockedOut {
                 lease: dsn.lease.clone(),
-                user: dsn.parameters["user"].as_str().unwrap_or_default().to_owned(),
+                user: dsn.user.clone(),
                 from,
                 until: now(),
                 refused: failure.refused,

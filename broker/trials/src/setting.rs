@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use devstack::{Configuration, Databases, World, role};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::replica::Replica;
@@ -39,7 +39,7 @@ impl Setting {
             prefix: "dsn:trial:",
         };
         let mut usual = Configuration::usual(&world, databases)?;
-        shorten(&mut usual.config, timeout);
+        shorten(&mut usual, timeout);
         usual.write()?;
         run(binary, &usual, &["migrate"]).await?;
         let mut prepared = Vec::new();
@@ -63,31 +63,30 @@ impl Setting {
 }
 
 /// Times so short that leases live and end while one looks on.
-fn shorten(config: &mut Value, timeout: &str) {
-    let of = |share: &str, ttl: &str, max_ttl: &str, drain: &str| {
-        let mut role = role(share);
-        role["ttl"] = ttl.into();
-        role["max_ttl"] = max_ttl.into();
-        role["drain"] = drain.into();
-        role
-    };
-    config["server"]["grace"] = "5s".into();
-    config["ledger"]["timeout"] = timeout.into();
-    config["ledger"]["connections"] = 4.into();
-    config["cache"]["redis"]["timeout"] = timeout.into();
-    config["databases"]["orders"]["timeout"] = timeout.into();
-    config["audit"]["heads_every"] = "1s".into();
-    let roles = json!({
-        "orders-reader": of("workload", "10s", "30s", "0s"),
-        "orders-instance": of("instance", "12s", "24s", "1s"),
-        "orders-everyone": of("role", "15s", "15s", "2s"),
-        "orders-request": of("request", "10s", "30s", "0s"),
-        LONG: of("request", "1h", "1h", "0s"),
-    });
-    if let Some(roles) = roles.as_object() {
-        config["bindings"][0]["roles"] = roles.keys().cloned().collect();
-    }
-    config["roles"] = roles;
+fn shorten(usual: &mut Configuration, timeout: &str) {
+    let times =
+        |ttl: &str, max_ttl: &str, drain: &str| json!({ "ttl": ttl, "max_ttl": max_ttl, "drain": drain });
+    usual.merge(&json!({
+        "server": { "grace": "5s" },
+        "ledger": { "timeout": timeout, "connections": 4 },
+        "cache": { "redis": { "timeout": timeout } },
+        "databases": { "orders": { "timeout": timeout } },
+        "audit": { "heads_every": "1s" },
+        "roles": { LONG: role("request") },
+    }));
+    usual.merge(&json!({
+        "roles": {
+            "orders-reader": times("10s", "30s", "0s"),
+            "orders-instance": times("12s", "24s", "1s"),
+            "orders-everyone": times("15s", "15s", "2s"),
+            "orders-request": times("10s", "30s", "0s"),
+            LONG: times("1h", "1h", "0s"),
+        },
+        "bindings": [{
+            "workloads": { "issuer": "cluster", "subject": "app-*" },
+            "roles": ["orders-reader", "orders-instance", "orders-everyone", "orders-request", LONG],
+        }],
+    }));
 }
 
 async fn run(binary: &Path, configuration: &Configuration, arguments: &[&str]) -> anyhow::Result<String> {

@@ -46,16 +46,15 @@ impl<'a> Changes<'a> {
 
     async fn make(&self, round: u32) -> anyhow::Result<()> {
         self.load("a role is added", |configuration| {
-            let mut new = role("workload");
-            new["ttl"] = "10s".into();
-            configuration.config["roles"][NEW] = new;
+            configuration.merge(&json!({ "roles": { NEW: role("workload") } }));
+            configuration.merge(&json!({ "roles": { NEW: { "ttl": "10s" } } }));
             bound(configuration)?.push(NEW.into());
             Ok(())
         })
         .await?;
         self.use_new_role().await;
         self.load("the role is removed", |configuration| {
-            configuration.config["roles"].as_object_mut().context("no roles")?.remove(NEW);
+            configuration.merge(&json!({ "roles": { NEW: null } }));
             bound(configuration)?.retain(|role| role != NEW);
             Ok(())
         })
@@ -64,12 +63,14 @@ impl<'a> Changes<'a> {
             let folder = configuration.folder().join(format!("tls-{round}"));
             std::fs::create_dir_all(&folder)?;
             let issued = self.setting.world.ca().issue_to(&folder, &["localhost", "127.0.0.1"])?;
-            configuration.config["server"]["tls"] = json!({ "cert": issued.certificate, "key": issued.key });
+            configuration
+                .merge(&json!({ "server": { "tls": { "cert": issued.certificate, "key": issued.key } } }));
             Ok(())
         })
         .await?;
         self.load("the database's time is changed, so that its connections are made anew", |configuration| {
-            configuration.config["databases"]["orders"]["timeout"] = format!("{}s", 10 + round % 2).into();
+            let timeout = format!("{}s", 10 + round % 2);
+            configuration.merge(&json!({ "databases": { "orders": { "timeout": timeout } } }));
             Ok(())
         })
         .await?;
@@ -110,7 +111,8 @@ impl<'a> Changes<'a> {
         for (replica, program) in self.setting.replicas.iter().zip(self.programs) {
             let before = program.lines();
             replica.configure(&change)?;
-            let loaded = |line: &Value| line["message"] == "configuration loaded";
+            let loaded =
+                |line: &Value| line.get("message").is_some_and(|said| said == "configuration loaded");
             match timeout(PATIENCE, program.said(before, loaded)).await {
                 Ok(said) => drop(said?),
                 Err(_) => self.journal.wrong(format!("{replica} did not load its configuration when {what}")),
@@ -130,11 +132,16 @@ impl<'a> Changes<'a> {
 }
 
 fn bound(configuration: &mut Configuration) -> anyhow::Result<&mut Vec<Value>> {
-    configuration.config["bindings"][0]["roles"].as_array_mut().context("no bindings")
+    list(configuration, "/bindings/0/roles")
 }
 
 fn seal(configuration: &mut Configuration) -> anyhow::Result<&mut Vec<Value>> {
-    configuration.config["seal"]["keys"].as_array_mut().context("no seal keys")
+    list(configuration, "/seal/keys")
+}
+
+fn list<'a>(configuration: &'a mut Configuration, place: &str) -> anyhow::Result<&'a mut Vec<Value>> {
+    let list = configuration.config.pointer_mut(place).and_then(Value::as_array_mut);
+    list.with_context(|| format!("the configuration has no list {place}"))
 }
 
 const NEW: &str = "orders-new";
