@@ -86,7 +86,8 @@ async fn live(
     loop {
         let peace = match scene.mix {
             Mix::Kills => millis(rng, 30..600),
-            Mix::All | Mix::Partitions => millis(rng, 100..3000),
+            Mix::All => millis(rng, 100..1500),
+            Mix::Partitions => millis(rng, 100..3000),
         };
         let ended = tokio::select! {
             ended = program.ended() => Some(ended?),
