@@ -3,8 +3,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 DEMO ?= stay
+SEED ?=
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# A debug build of the broker can be told to die at a named step.
+TRIALS := exec setpriv --pdeathsig TERM $(TARGET)/debug/trials
 
-.PHONY: help demo test lint generate deps fmt
+.PHONY: help demo test lint generate deps fmt chaos soak
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -15,6 +19,14 @@ demo: deps ## Start everything on loopback and play the story once (DEMO=once en
 
 test: deps ## Run all tests, on real servers that they start themselves
 	cargo test --locked --workspace
+
+chaos: deps ## Kill, cut off and stop the broker under load, then look for what was lost (FOR=60s SEED=7)
+	@cargo build --locked --quiet -p dsn-broker -p trials
+	@$(TRIALS) chaos --binary $(TARGET)/debug/dsn-broker --for $(or $(FOR),60s) $(if $(SEED),--seed $(SEED))
+
+soak: deps ## Call the broker for long while its configuration changes, then look for what has grown (FOR=10m SEED=7)
+	@cargo build --locked --quiet -p dsn-broker -p trials
+	@$(TRIALS) soak --binary $(TARGET)/debug/dsn-broker --for $(or $(FOR),10m) $(if $(SEED),--seed $(SEED))
 
 lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
 	@cargo fmt --all --check

@@ -109,6 +109,16 @@ impl Configuration {
         Ok(Self { config, folder })
     }
 
+    /// Changes the configuration by a JSON merge patch (RFC 7396): null removes, what is no object replaces.
+    pub fn merge(&mut self, patch: &Value) {
+        merge(&mut self.config, patch);
+    }
+
+    /// A key as `seal.keys` and `audit.key` want it.
+    pub fn key() -> anyhow::Result<String> {
+        entropy::key()
+    }
+
     /// Puts a secret into a file of its own, and refers to it.
     pub fn secret(&self, name: &str, text: &str) -> anyhow::Result<Value> {
         let path = self.folder().join(name);
@@ -143,4 +153,33 @@ pub fn role(share: &str) -> Value {
         "max_ttl": "4h",
         "share": share,
     })
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else { return target.clone_from(patch) };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Value::Object(target) = target else { return };
+    for (name, patch) in patch {
+        match patch {
+            Value::Null => drop(target.shift_remove(name)),
+            patch => merge(target.entry(name).or_insert(Value::Null), patch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_adds_replaces_and_removes() {
+        let mut config = json!({ "a": { "b": 1, "c": 2 }, "d": [1, 2], "e": 3 });
+        merge(
+            &mut config,
+            &json!({ "a": { "b": 4, "c": null, "f": { "g": 5 } }, "d": [6], "e": { "h": 7 } }),
+        );
+        assert_eq!(config, json!({ "a": { "b": 4, "f": { "g": 5 } }, "d": [6], "e": { "h": 7 } }));
+    }
 }

@@ -69,11 +69,16 @@ impl Broker {
         }
         // The claim keeps the reaper, and other renewals, away until the world and the record agree.
         let claim = self.claim_for(lease.id, lease.database.clone()).await?.ok_or(not_renewable)?;
-        let renewed = self.renew_claimed(&claim, until, by, request).await;
-        if renewed.is_err() {
-            self.ledger.release(lease.id, claim.token).await?;
+        let error = match self.renew_claimed(&claim, until, by, request).await {
+            Ok(renewed) => return Ok(renewed),
+            Err(error) => error,
+        };
+        self.ledger.release(lease.id, claim.token).await?;
+        // A revocation heeds no claim: it may have taken the user from under us, which the database then refuses.
+        match self.ledger.lease(lease.id).await? {
+            Some(Lease { state: State::Active(_), .. }) | None => Err(error),
+            Some(ending) => Err(RenewError::NotRenewable { state: ending.state.name().as_str() }),
         }
-        renewed
     }
 
     async fn renew_claimed(

@@ -24,3 +24,4 @@ mod replica;
 mod stand;
 mod story;
 mod sweep;
+mod trials;

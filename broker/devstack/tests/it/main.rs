@@ -4,6 +4,7 @@
 
 mod cleanup;
 mod health;
+mod link;
 mod oidc;
 mod postgres;
 mod process;

@@ -6,7 +6,7 @@ use dsn_broker::time::Clock;
 use serde_json::json;
 
 use super::{text, time};
-use crate::stand::{Stand, psql, run};
+use crate::stand::{Settings, Stand, Target, psql, run, unique, world};
 
 const VALID: &str = "select round(extract(epoch from rolvaliduntil - now())) from pg_roles where rolname = ";
 
@@ -63,5 +63,45 @@ fn a_lease_is_renewed_up_to_its_maximum_and_no_further() {
         let over = stand.caller("app-orders").post(&renew, &json!({})).await;
         assert_eq!(over.problem(), "lease-not-renewable", "{}", over.text);
         stand.stop().await;
+    });
+}
+
+#[test]
+fn a_renewal_that_a_revocation_overtakes_hears_that_the_lease_is_ending() {
+    run(async {
+        let target = Target::start().await;
+        let mut settings = Settings::new(world().await, &unique()).await;
+        settings.config["databases"]["orders"] = target.config(&settings);
+        let stand = Stand::on(settings).await;
+        let caller = stand.caller("app-orders");
+        let answer = caller.dsn("orders-request").await;
+        let lease = text(&answer, "lease_id");
+        let user = answer["parameters"]["user"].as_str().unwrap();
+        let becomes = async |column: &str, wanted: &str| {
+            let query = format!("select {column} from leases");
+            let look = || async {
+                let found = stand.at_ledger(&query).await;
+                if found == wanted { Ok(()) } else { Err(found) }
+            };
+            stand.until(look).await;
+        };
+        stand.clock.advance(Duration::from_secs(1200));
+        // The revocation comes while the renewal waits for the database, and is faster there.
+        target.server.execute("postgres", &format!("drop role {user}")).await.unwrap();
+        target.server.pause().await.unwrap();
+        let renew = async { caller.post(&format!("/v1/leases/{lease}/renew"), &json!({})).await };
+        let revoke = async {
+            becomes("claim is not null", "t").await;
+            caller.delete(&format!("/v1/leases/{lease}")).await.ok();
+        };
+        let resume = async {
+            becomes("state", "draining").await;
+            target.server.resume().await.unwrap();
+        };
+        let (renewed, (), ()) = tokio::join!(renew, revoke, resume);
+        assert_eq!(renewed.problem(), "lease-not-renewable", "{}", renewed.text);
+        becomes("state", "revoked").await;
+        stand.stop().await;
+        target.server.end().await.unwrap();
     });
 }

@@ -1,0 +1,57 @@
+//! What is done to the servers: never for longer than the broker promises to get over.
+
+use fastrand::Rng;
+
+use super::{Scene, millis};
+use crate::journal::{Kind, now};
+
+/// Now and then one of them stands still or is killed; all run again at the end.
+pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
+    loop {
+        let peace = millis(&mut rng, 2000..6000);
+        tokio::select! {
+            () = scene.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(peace) => {}
+        }
+        let (world, from, lasts) = (&scene.setting.world, now(), millis(&mut rng, 100..1500));
+        let say = |what: &str| scene.output.say(format!("{what} for {lasts:?}"));
+        let kind = match rng.u32(0..5) {
+            0 => {
+                say("Redis stands still");
+                world.redis().pause().await?;
+                tokio::time::sleep(lasts).await;
+                world.redis().resume().await?;
+                Kind::Redis
+            }
+            1 => {
+                say("Redis is killed, and gone");
+                world.redis().kill().await?;
+                tokio::time::sleep(lasts).await;
+                world.redis().restart().await?;
+                Kind::RedisEmptied
+            }
+            2 => {
+                say("the target stands still");
+                world.orders().pause().await?;
+                tokio::time::sleep(lasts).await;
+                world.orders().resume().await?;
+                Kind::Target
+            }
+            3 => {
+                say("the target is killed, and gone");
+                world.orders().kill().await?;
+                tokio::time::sleep(lasts).await;
+                world.orders().restart().await?;
+                Kind::Target
+            }
+            _ => {
+                say("the ledger is killed, and gone");
+                world.ledger().kill().await?;
+                tokio::time::sleep(lasts).await;
+                world.ledger().restart().await?;
+                Kind::Ledger
+            }
+        };
+        scene.journal.trouble(kind, from);
+    }
+}
