@@ -14,7 +14,7 @@ demo: deps ## Start everything on loopback and play the story once (DEMO=once en
 	@DEMO=$(DEMO) exec setpriv --pdeathsig TERM broker/devstack/demo.sh
 
 test: deps ## Run all tests, on real servers that they start themselves
-	cargo test --locked --workspace
+	@.ci/test
 
 lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
 	@cargo fmt --all --check
