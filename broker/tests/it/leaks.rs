@@ -99,7 +99,7 @@ async fn call(process: &Process, key: &str, secrets: &mut Secrets) -> String {
             (format!("/v1/dsn/orders-refused?{ca}"), 502),
             (format!("/v1/dsn/dead?{ca}"), 503),
             (format!("/v1/dsn/unknown?{ca}"), 403),
-            (format!("/v1/dsn/orders-reader?{ca}&format=nonsense"), 400),
+            (format!("/v1/dsn/orders-reader?{ca}&format=unheard-of"), 400),
             ("/v1/databases/orders".to_owned(), 403),
         ] {
             let answer = process.call(Method::GET, &path, proof).await.unwrap();

@@ -22,7 +22,8 @@ pub fn is_kept() -> bool {
 ///
 /// Of a URL it is the password. Of a token it is the signature: the tokens of one issuer begin alike, and without it
 /// nobody can do anything with the rest. Short ones are left out, because they would be found by chance; of long
-/// ones the first characters are enough, and the search takes memory for each.
+/// ones the first characters are enough, and the search takes memory for each. A word that a test gives as a wrong
+/// proof counts, too: it must not be a word that the broker has a reason to say.
 pub fn secret(text: &str) {
     if !is_kept() {
         return;
