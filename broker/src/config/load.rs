@@ -110,6 +110,10 @@ fn message(error: &serde_saphyr::Error) -> String {
         Error::MultipleDocuments { .. } => "a second document begins here: the file must hold one".to_owned(),
         Error::InvalidBooleanStrict { .. } => "`true` or `false` belongs here".to_owned(),
         Error::InvalidScalar { ty, .. } => format!("a value of type {ty} belongs here"),
+        // What looks like a tag may be a secret that begins with an exclamation mark.
+        Error::UnsupportedTag { .. } | Error::TaggedEnumMismatch { .. } => {
+            "a tag does not belong here; a text that begins with `!` must be quoted".to_owned()
+        }
         Error::Message { msg, .. } => msg.clone(),
         other => DefaultMessageFormatter.format_message(other).into_owned(),
     }
