@@ -11,6 +11,7 @@ mod limits;
 mod operations;
 mod operators;
 mod policy;
+mod strange;
 mod verify_full;
 
 use reqwest::StatusCode;
