@@ -43,7 +43,11 @@ async fn end(mut command: Command) -> Ended {
     let output = command.stdin(Stdio::null()).output().await.unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
     // Only a new API key is printed on purpose.
-    if stdout.starts_with("dsnk_") { record::secret(&stdout) } else { record::said("program", &stdout) }
+    if stdout.starts_with("dsnk_") {
+        record::secret(&stdout)
+    } else {
+        record::said("program", &stdout)
+    }
     record::said("program", &stderr);
     Ended { code: output.status.code(), stdout, stderr }
 }

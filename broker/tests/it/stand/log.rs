@@ -29,7 +29,8 @@ impl io::Write for Lines {
 pub fn keep() {
     let json = || tracing_subscriber::fmt::layer().json().flatten_event(true);
     let kept = json().with_writer(|| Lines).with_filter(EnvFilter::new("warn,dsn_broker=info")).boxed();
-    let recorded = || json().with_writer(|| record::Log).with_filter(EnvFilter::new("debug,dsn_broker=trace"));
+    let recorded =
+        || json().with_writer(|| record::Log).with_filter(EnvFilter::new("debug,dsn_broker=trace"));
     let layers: Vec<_> = [kept].into_iter().chain(record::is_kept().then(|| recorded().boxed())).collect();
     let _ = tracing_subscriber::registry().with(layers).try_init();
 }

@@ -102,7 +102,8 @@ fn find_files(config: &Value, key: &str, texts: &mut Vec<String>) {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let is_open = text.contains("-----BEGIN CERTIFICATE-----") || text.contains("\"kty\"");
             if !is_open {
-                texts.push(text.lines().filter(|line| !line.contains("-----")).collect::<Vec<_>>().join("\n"));
+                texts
+                    .push(text.lines().filter(|line| !line.contains("-----")).collect::<Vec<_>>().join("\n"));
             }
         }
         _ => {}
