@@ -3,8 +3,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 DEMO ?= stay
+FOR ?= 1m
+TARGET ?=
 
-.PHONY: help demo test lint generate deps fmt
+.PHONY: help demo test fuzz lint generate deps fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -15,6 +17,9 @@ demo: deps ## Start everything on loopback and play the story once (DEMO=once en
 
 test: deps ## Run all tests, on real servers that they start themselves
 	@.ci/test
+
+fuzz: deps ## Search the parsers, led by coverage: FOR=10m for each target, or for TARGET=tokens
+	@FOR=$(FOR) TARGET="$(TARGET)" .ci/fuzz
 
 lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
 	@cargo fmt --all --check
