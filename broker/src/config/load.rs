@@ -54,7 +54,13 @@ fn understand(text: &str, tree: &Located) -> Result<Config, Mistakes> {
 }
 
 fn options() -> Options {
-    serde_saphyr::options! { with_snippet: false, strict_booleans: true, reject_unsupported_tags: true }
+    serde_saphyr::options! {
+        with_snippet: false,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        // Ours is nowhere half as deep, and each level takes much of the stack of a thread that has little.
+        budget: serde_saphyr::budget! { max_depth: 24 },
+    }
 }
 
 fn syntax_mistake(error: &serde_saphyr::Error) -> Mistake {
