@@ -70,7 +70,7 @@ fn unknown_key(mut choices: Choices<'_>) {
     }
 }
 
-/// Puts a secret where a reference to one belongs.
+/// Puts a secret where a reference to one belongs. As the name of a file or variable it would be shown: that is no secret.
 fn inline_secret(mut choices: Choices<'_>) {
     let reference = *choices.one_of(&SECRETS);
     let before = choices.one_of(&BEFORE);
@@ -86,7 +86,7 @@ const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
 const INLINE: &str = "hunter2hunter2";
 
-const BEFORE: [&str; 32] = [
+const BEFORE: [&str; 30] = [
     "",
     "'",
     "\"",
@@ -104,8 +104,6 @@ const BEFORE: [&str; 32] = [
     "? ",
     "{ ",
     "[",
-    "{ file: ",
-    "{ env: ",
     "{ file: secrets/seal-k1, x: ",
     "{ value: ",
     "postgres://u:",

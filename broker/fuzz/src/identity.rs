@@ -32,7 +32,10 @@ pub fn api_keys(bytes: &[u8]) {
     } else {
         never_believed(&text);
     }
-    never_believed(&format!("dsnk_{}", String::from_utf8_lossy(bytes)));
+    let text = format!("dsnk_{}", String::from_utf8_lossy(bytes));
+    if text != good {
+        never_believed(&text);
+    }
 }
 
 /// A published set of keys, in which `@ed`, `@x` and `@y` stand for ours. A token of ours is believed only if our key
@@ -88,6 +91,10 @@ fn damaged(choices: &mut Choices<'_>) {
 }
 
 fn never_believed(text: &str) {
+    // libFuzzer looks over our shoulder when texts are compared, and so comes to know this one.
+    if text == KeyOf::Ed25519.good_token(Some("ed"), "app") {
+        return;
+    }
     let Err(error) = FIXTURE.ask(text) else { panic!("believed") };
     let said = format!("{error} {error:?}");
     // What is said of a proof is cut, and shown with escapes.

@@ -10,12 +10,16 @@ use dsn_broker::secret::Secret;
 
 use crate::{Choices, edit};
 
-/// `r` and any bytes: they do not open. Anything else: changes to a good text and to its place. It opens if nothing
+/// `r` and any bytes: they do not open, unless it was us who sealed them. Anything else: changes to a good text and to its place. It opens if nothing
 /// was changed, and then to what was sealed.
 pub fn sealed(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     if choices.byte() == b'r' {
-        assert!(SEALER.open(&Sealed::from_bytes(choices.rest().to_vec()), PLACE).is_err());
+        let bytes = choices.rest();
+        if let Ok(opened) = SEALER.open(&Sealed::from_bytes(bytes.to_vec()), PLACE) {
+            // libFuzzer looks over our shoulder when texts are compared, and so comes to know good ones.
+            assert_eq!(SEALER.seal(&opened, PLACE, &Counting).as_bytes(), bytes, "who has sealed this?");
+        }
         return;
     }
     let plaintext: Vec<u8> = (0..choices.below(64)).map(|_| choices.byte()).collect();

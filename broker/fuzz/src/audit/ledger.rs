@@ -178,7 +178,7 @@ fn change(row: &mut AuditRow, choices: &mut Choices<'_>) {
     let texts = ["", "app", "orders", "cluster", "ordersorders"];
     let column = choices.byte() % 9;
     let text = (*choices.one_of(&texts)).to_owned();
-    let nullable = (choices.byte() % 3 > 0).then(|| text.clone());
+    let nullable = (choices.below(3) > 0).then(|| text.clone());
     match column {
         0 => row.at += chrono::TimeDelta::microseconds(1 + choices.below(9) as i64),
         1 => row.action = [text, "stream.opened".to_owned()][choices.below(2)].clone(),
