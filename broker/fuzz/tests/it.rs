@@ -20,47 +20,47 @@ use tokio::time::Instant;
 
 #[test]
 fn a_changed_api_key_is_never_believed() {
-    search("api_keys", 4_000);
+    search("api_keys", 10_000);
 }
 
 #[test]
 fn who_tampers_with_the_audit_is_found_and_who_does_not_is_not() {
-    search("audit", 4_000);
+    search("audit", 10_000);
 }
 
 #[test]
 fn paths_of_claims_lead_where_their_keys_say() {
-    search("claim_paths", 4_000);
+    search("claim_paths", 10_000);
 }
 
 #[test]
 fn a_configuration_that_is_not_right_is_refused_with_the_place_and_without_secrets() {
-    search("configuration", 400);
+    search("configuration", 1_500);
 }
 
 #[test]
 fn globs_match_what_a_naive_matcher_matches() {
-    search("globs", 4_000);
+    search("globs", 10_000);
 }
 
 #[test]
 fn only_a_published_key_makes_a_token_good() {
-    search("key_sets", 400);
+    search("key_sets", 1_500);
 }
 
 #[test]
 fn every_format_says_exactly_its_values_or_is_refused() {
-    search("rendering", 4_000);
+    search("rendering", 10_000);
 }
 
 #[test]
 fn what_is_sealed_opens_unchanged_and_at_its_place_alone() {
-    search("sealed", 4_000);
+    search("sealed", 10_000);
 }
 
 #[test]
 fn a_token_is_believed_if_it_is_well_signed_and_right_and_only_then() {
-    search("tokens", 1_000);
+    search("tokens", 4_000);
 }
 
 #[test]
