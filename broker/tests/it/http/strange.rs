@@ -48,7 +48,7 @@ fn a_ca_file_is_handed_back_as_it_was_given_or_refused() {
         let caller = stand.caller("app-orders");
         let mut chance = TestRunner::default();
         for _ in 0..REQUESTS {
-            let file = sample(&"/?\\PC{0,20}|(?s)/.{0,20}", &mut chance);
+            let file = sample(&"/?\\PC{0,20}|(?s)/.{0,20}|/ca[ .%+&#?]{1,6}", &mut chance);
             let answer = caller.post("/v1/dsn/orders-reader", &json!({ "ca_file": file })).await;
             if judged(&answer) == 0 {
                 assert_eq!(answer.json()["parameters"]["sslrootcert"], file);
