@@ -78,7 +78,12 @@ fn inline_secret(mut choices: Choices<'_>) {
     let inline = format!("{before}{INLINE}{after}");
     let text = EXAMPLE.replace(reference, &inline);
     assert_ne!(text, EXAMPLE, "{reference} is not in the example");
-    let Err(said) = load(&text) else { panic!("`{inline}` was accepted for a secret") };
+    let said = match load(&text) {
+        Err(said) => said,
+        // A comment is nothing, and the owner's URL may be missing.
+        Ok(_) if *before == "#" && reference.contains("owner") => return,
+        Ok(_) => panic!("`{inline}` was accepted for a secret"),
+    };
     assert!(!said.contains(INLINE), "a secret in the file is repeated: `{inline}`: {said}");
 }
 
