@@ -3,12 +3,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 DEMO ?= stay
-SEED ?=
-TARGET := $(or $(CARGO_TARGET_DIR),target)
-# A debug build of the broker can be told to die at a named step.
-TRIALS := exec setpriv --pdeathsig TERM $(TARGET)/debug/trials
+FOR ?= 1m
+TARGET ?=
 
-.PHONY: help demo test lint generate deps fmt chaos soak
+.PHONY: help demo test fuzz lint generate deps fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -18,7 +16,10 @@ demo: deps ## Start everything on loopback and play the story once (DEMO=once en
 	@DEMO=$(DEMO) exec setpriv --pdeathsig TERM broker/devstack/demo.sh
 
 test: deps ## Run all tests, on real servers that they start themselves
-	cargo test --locked --workspace
+	@.ci/test
+
+fuzz: deps ## Search the parsers, led by coverage: FOR=10m for each target, or for TARGET=tokens
+	@FOR=$(FOR) TARGET="$(TARGET)" .ci/fuzz
 
 chaos: deps ## Kill, cut off and stop the broker under load, then look for what was lost (FOR=60s SEED=7)
 	@cargo build --locked --quiet -p dsn-broker -p trials

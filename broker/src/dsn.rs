@@ -141,7 +141,11 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_bracketed() {
-        for (host, written) in [("::1", "@[::1]:6432/"), ("fe80::1%eth0", "@[fe80::1%25eth0]:6432/")] {
+        for (host, written) in [
+            ("::1", "@[::1]:6432/"),
+            ("fe80::1%eth0", "@[fe80::1%25eth0]:6432/"),
+            ("fe80::1%a]@b/", "@[fe80::1%25a%5D%40b%2F]:6432/"),
+        ] {
             let uri = render_with(Format::Uri, |target| target.host = host).unwrap();
             assert!(uri.contains(written), "{host}");
         }

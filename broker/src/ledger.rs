@@ -35,7 +35,7 @@ pub use entry::{Change, Entry, Fence, NewLease, Refused};
 pub use leases::{Claimed, Filter, Stuck};
 pub use migrate::{MigrateError, migrate};
 pub use offline::{As, Offline, OfflineError};
-pub use verify::{Flaw, Verdict};
+pub use verify::{Flaw, HeadRow, Verdict, Verifier};
 
 use verify::verify;
 

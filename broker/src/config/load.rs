@@ -54,7 +54,13 @@ fn understand(text: &str, tree: &Located) -> Result<Config, Mistakes> {
 }
 
 fn options() -> Options {
-    serde_saphyr::options! { with_snippet: false, strict_booleans: true, reject_unsupported_tags: true }
+    serde_saphyr::options! {
+        with_snippet: false,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        // Ours is nowhere half as deep, and each level takes much of the stack of a thread that has little.
+        budget: serde_saphyr::budget! { max_depth: 24 },
+    }
 }
 
 fn syntax_mistake(error: &serde_saphyr::Error) -> Mistake {
@@ -110,6 +116,10 @@ fn message(error: &serde_saphyr::Error) -> String {
         Error::MultipleDocuments { .. } => "a second document begins here: the file must hold one".to_owned(),
         Error::InvalidBooleanStrict { .. } => "`true` or `false` belongs here".to_owned(),
         Error::InvalidScalar { ty, .. } => format!("a value of type {ty} belongs here"),
+        // What looks like a tag may be a secret that begins with an exclamation mark.
+        Error::UnsupportedTag { .. } | Error::TaggedEnumMismatch { .. } => {
+            "a tag does not belong here; a text that begins with `!` must be quoted".to_owned()
+        }
         Error::Message { msg, .. } => msg.clone(),
         other => DefaultMessageFormatter.format_message(other).into_owned(),
     }

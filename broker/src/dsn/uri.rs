@@ -38,13 +38,17 @@ pub(super) fn render_without(left_out: Option<Parameter>, parameters: &Parameter
 }
 
 fn push_host(host: &str, uri: &mut String) {
-    // A zone (`fe80::1%eth0`) is part of the literal (RFC 6874).
-    let address = host.split('%').next().unwrap_or_default();
+    // A zone (`fe80::1%eth0`) is part of the literal (RFC 6874 §2).
+    let (address, zone) = host.split_once('%').map_or((host, None), |(address, zone)| (address, Some(zone)));
     if address.parse::<Ipv6Addr>().is_err() {
         return encode(host, uri);
     }
     uri.push('[');
-    uri.push_str(&host.replace('%', "%25"));
+    uri.push_str(address);
+    if let Some(zone) = zone {
+        uri.push_str("%25");
+        encode(zone, uri);
+    }
     uri.push(']');
 }
 

@@ -124,3 +124,54 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 /// How HTTP/2 begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// Whether it is still watched after each of these pieces has come.
+    async fn watched(pieces: &[&[u8]]) -> Vec<bool> {
+        let (mut client, stream) = duplex(1024);
+        let deadline = Some(Box::pin(sleep(Duration::from_secs(60))));
+        let (mut server, mut read) = (Watched { stream, deadline, seen: 0 }, [0; 1024]);
+        let mut watched = Vec::new();
+        for piece in pieces {
+            client.write_all(piece).await.unwrap();
+            server.read_exact(&mut read[..piece.len()]).await.unwrap();
+            assert_eq!(read[..piece.len()], **piece, "it changes nothing");
+            watched.push(server.deadline.is_some());
+        }
+        watched
+    }
+
+    proptest! {
+        #[test]
+        fn a_connection_is_watched_while_it_may_be_of_any_http_however_its_bytes_are_cut(
+            begins in 0..=PREFACE.len(),
+            goes_on in vec(any::<u8>(), 0..8),
+            cuts in vec(1_usize..9, 1..40),
+        ) {
+            let bytes = [&PREFACE[..begins], &goes_on].concat();
+            let (mut pieces, mut rest) = (Vec::new(), bytes.as_slice());
+            for cut in cuts {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                rest = after;
+                pieces.push(piece);
+            }
+            pieces.retain(|piece| !piece.is_empty());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let watched = runtime.block_on(watched(&pieces));
+            let mut come = 0;
+            for (piece, is_watched) in pieces.iter().zip(watched) {
+                come += piece.len();
+                // Once it is known, it stays known.
+                let may_be_any = come < PREFACE.len() && PREFACE.starts_with(&bytes[..come]);
+                prop_assert_eq!(is_watched, may_be_any, "after {} bytes", come);
+            }
+        }
+    }
+}

@@ -81,48 +81,116 @@ pub enum Flaw {
     },
 }
 
-/// What is known of a place in a stream from elsewhere.
-type Known = HashMap<(Uuid, i64), Vec<u8>>;
+/// A signed head, as it is stored.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct HeadRow {
+    /// Its stream.
+    pub stream: Uuid,
+    /// Its place there.
+    pub seq: i64,
+    /// `head`, or `pruned`: all up to here was removed on purpose.
+    pub kind: String,
+    /// When it was signed.
+    pub at: Timestamp,
+    /// The MAC of the event there.
+    pub mac: Vec<u8>,
+    /// The signature of all that.
+    pub signature: Vec<u8>,
+}
 
 /// Verifies the whole audit, in memory that does not grow with it but with the number of heads.
 pub async fn verify(connection: &mut PgConnection, key: &[u8; 32]) -> Result<Verdict, sqlx::Error> {
     // One view of heads and events, whatever is written or pruned meanwhile.
     let mut view = connection.begin_with("begin isolation level repeatable read read only").await?;
-    let verdict = verify_view(&mut view, key).await?;
-    view.commit().await?;
-    Ok(verdict)
-}
-
-async fn verify_view(connection: &mut PgConnection, key: &[u8; 32]) -> Result<Verdict, sqlx::Error> {
-    let key = ChainKey::new(key);
-    let mut verdict = Verdict::default();
-    let mut known = Known::new();
-    let pruned = heads(connection, &key, &mut known, &mut verdict).await?;
-    let mut ends: HashMap<Uuid, i64> = HashMap::new();
-    let mut at = Cursor { stream: Uuid::nil(), seq: 0, mac: START };
-    let mut rows = sqlx::query_as::<_, AuditRow>(
+    let mut verifier = Verifier::new(key);
+    let heads = "select stream, seq, kind, at, mac, signature from audit_heads order by stream, seq";
+    let mut heads = sqlx::query_as::<_, HeadRow>(heads).fetch(&mut *view);
+    while let Some(head) = heads.try_next().await? {
+        verifier.head(head);
+    }
+    drop(heads);
+    let mut events = sqlx::query_as::<_, AuditRow>(
         "select stream, seq, at, action, issuer, subject, role, database, lease, request, detail, mac \
            from audit_events order by stream, seq",
     )
-    .fetch(connection);
-    let mut seen = Known::new();
-    while let Some(row) = rows.try_next().await? {
-        if row.stream != at.stream {
-            verdict.streams += 1;
-            at = Cursor::start(row.stream, &pruned);
-        }
-        at.follow(&key, &row, &mut verdict);
-        if known.contains_key(&(row.stream, row.seq)) {
-            seen.insert((row.stream, row.seq), row.mac.clone());
-        }
-        if row.action == Action::StreamOpened.as_str() {
-            remember_links(&row, &mut known);
-        }
-        ends.insert(row.stream, at.seq);
+    .fetch(&mut *view);
+    while let Some(event) = events.try_next().await? {
+        verifier.event(&event);
     }
-    drop(rows);
-    check_known(&known, &seen, &ends, &pruned, &mut verdict);
-    Ok(verdict)
+    drop(events);
+    view.commit().await?;
+    Ok(verifier.finish())
+}
+
+/// Verifies what it is given: all heads, then all events, each in the order of stream and place.
+pub struct Verifier {
+    key: ChainKey,
+    /// What heads say of events.
+    known: Known,
+    /// Those of them that were seen.
+    seen: Known,
+    /// Where all events before were removed on purpose.
+    pruned: HashMap<Uuid, (i64, Vec<u8>)>,
+    /// The last event of each stream.
+    ends: HashMap<Uuid, i64>,
+    at: Cursor,
+    verdict: Verdict,
+}
+
+/// What is known of a place in a stream from elsewhere.
+type Known = HashMap<(Uuid, i64), Vec<u8>>;
+
+impl Verifier {
+    /// With the key of the chain.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self {
+            key: ChainKey::new(key),
+            known: Known::new(),
+            seen: Known::new(),
+            pruned: HashMap::new(),
+            ends: HashMap::new(),
+            at: Cursor { stream: Uuid::nil(), seq: 0, mac: START },
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// Verifies the signature of a head, and remembers what it says.
+    pub fn head(&mut self, row: HeadRow) {
+        let HeadRow { stream, seq, kind, at, mac, signature } = row;
+        let head = Head { stream: StreamId(stream), seq, kind: &kind, at, mac: &mac };
+        if self.key.sign(&head).as_slice() != signature {
+            self.verdict.flaws.push(Flaw::Head { stream, seq });
+            return;
+        }
+        self.verdict.heads += 1;
+        match kind.as_str() {
+            "pruned" => drop(self.pruned.insert(stream, (seq, mac))),
+            _ => drop(self.known.insert((stream, seq), mac)),
+        }
+    }
+
+    /// Verifies an event.
+    pub fn event(&mut self, row: &AuditRow) {
+        if self.verdict.streams == 0 || row.stream != self.at.stream {
+            self.verdict.streams += 1;
+            self.at = Cursor::start(row.stream, &self.pruned);
+        }
+        let is_genuine = self.at.follow(&self.key, row, &mut self.verdict);
+        if self.known.contains_key(&(row.stream, row.seq)) {
+            self.seen.insert((row.stream, row.seq), row.mac.clone());
+        }
+        // What was forged must not accuse others.
+        if is_genuine && row.action == Action::StreamOpened.as_str() {
+            remember_links(row, &mut self.known);
+        }
+        self.ends.insert(row.stream, self.at.seq);
+    }
+
+    /// What was found in all of it.
+    pub fn finish(mut self) -> Verdict {
+        check_known(&self.known, &self.seen, &self.ends, &self.pruned, &mut self.verdict);
+        self.verdict
+    }
 }
 
 struct Cursor {
@@ -139,53 +207,28 @@ impl Cursor {
         Self { stream, seq, mac }
     }
 
-    fn follow(&mut self, key: &ChainKey, row: &AuditRow, verdict: &mut Verdict) {
+    /// Whether the event is what was written.
+    fn follow(&mut self, key: &ChainKey, row: &AuditRow, verdict: &mut Verdict) -> bool {
         if row.seq <= self.seq {
             // Events are removed and their removal is signed in one transaction: there is no half of it.
             let (stream, seq, pruned) = (row.stream, row.seq, self.seq);
             verdict.flaws.push(Flaw::Inserted { stream, seq, pruned });
-            return;
+            return false;
         }
         let gap = row.seq != self.seq + 1;
         if gap {
             verdict.flaws.push(Flaw::Missing { stream: row.stream, from: self.seq + 1, to: row.seq - 1 });
         }
-        let expected = key.mac(&self.mac, &content(row));
+        let is_next = key.mac(&self.mac, &content(row)).as_slice() == row.mac;
         // After a gap the event before is not known: what follows is verified from here on.
-        if !gap && expected.as_slice() != row.mac {
+        if !gap && !is_next {
             verdict.flaws.push(Flaw::Changed { stream: row.stream, seq: row.seq });
         }
         verdict.events += 1;
         self.seq = row.seq;
         self.mac = array(&row.mac);
+        is_next
     }
-}
-
-/// Verifies the signatures of all heads, remembers what they say, and answers where streams were pruned.
-async fn heads(
-    connection: &mut PgConnection,
-    key: &ChainKey,
-    known: &mut Known,
-    verdict: &mut Verdict,
-) -> Result<HashMap<Uuid, (i64, Vec<u8>)>, sqlx::Error> {
-    let mut pruned = HashMap::new();
-    let mut rows = sqlx::query_as::<_, (Uuid, i64, String, Timestamp, Vec<u8>, Vec<u8>)>(
-        "select stream, seq, kind, at, mac, signature from audit_heads order by stream, seq",
-    )
-    .fetch(connection);
-    while let Some((stream, seq, kind, at, mac, signature)) = rows.try_next().await? {
-        let head = Head { stream: StreamId(stream), seq, kind: &kind, at, mac: &mac };
-        if key.sign(&head).as_slice() != signature {
-            verdict.flaws.push(Flaw::Head { stream, seq });
-            continue;
-        }
-        verdict.heads += 1;
-        match kind.as_str() {
-            "pruned" => drop(pruned.insert(stream, (seq, mac))),
-            _ => drop(known.insert((stream, seq), mac)),
-        }
-    }
-    Ok(pruned)
 }
 
 /// What the opening of a stream says of others.

@@ -13,8 +13,7 @@ mod names;
 mod operations;
 mod operators;
 mod policy;
-mod slow;
-mod timing;
+mod strange;
 mod verify_full;
 mod wire;
 

@@ -19,6 +19,8 @@ use dsn_broker::model::{IssuerName, Workload};
 use dsn_broker::secret::Secret;
 use dsn_broker::time::{Clock, ManualClock};
 
+use crate::stand::record;
+
 /// When the tests begin, in Unix seconds.
 const START: u64 = 1_800_000_000;
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -92,7 +94,9 @@ impl Fixture {
     }
 
     fn mint(&self, claims: &Claims) -> Secret {
-        Secret::new(self.oidc.mint(claims).unwrap())
+        let token = self.oidc.mint(claims).unwrap();
+        record::secret(&token);
+        Secret::new(token)
     }
 }
 
@@ -101,7 +105,10 @@ async fn accepted(identity: &Identity, proof: &Secret) -> Arc<Workload> {
 }
 
 async fn refused(identity: &Identity, proof: &Secret) -> Refusal {
-    identity.authenticate(proof).await.unwrap_err().refusal
+    let error = identity.authenticate(proof).await.unwrap_err();
+    record::secret(proof.expose());
+    record::said("refusals", &format!("{error} {error:?}"));
+    error.refusal
 }
 
 /// Waits for what happens in the background; asks again and again, without a pause.

@@ -7,7 +7,7 @@ use redis::cmd;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stand::{Process, Settings, role, run, unique, until, world};
+use crate::stand::{Process, Settings, record, role, run, unique, until, world};
 
 /// What no log, table, metric or refusal may hold, each with what it is.
 #[derive(Default)]
@@ -17,6 +17,7 @@ impl Secrets {
     fn add(&mut self, what: impl Into<String>, secret: impl Into<String>) {
         let (what, secret) = (what.into(), secret.into());
         assert!(secret.len() >= 8, "{what} is too short to be looked for");
+        record::secret(&secret);
         self.0.push((what, secret));
     }
 
@@ -98,7 +99,7 @@ async fn call(process: &Process, key: &str, secrets: &mut Secrets) -> String {
             (format!("/v1/dsn/orders-refused?{ca}"), 502),
             (format!("/v1/dsn/dead?{ca}"), 503),
             (format!("/v1/dsn/unknown?{ca}"), 403),
-            (format!("/v1/dsn/orders-reader?{ca}&format=nonsense"), 400),
+            (format!("/v1/dsn/orders-reader?{ca}&format=unheard-of"), 400),
             ("/v1/databases/orders".to_owned(), 403),
         ] {
             let answer = process.call(Method::GET, &path, proof).await.unwrap();

@@ -10,6 +10,7 @@ mod load;
 pub mod log;
 mod process;
 mod psql;
+pub mod record;
 mod target;
 mod wire;
 
@@ -183,6 +184,9 @@ impl Stand {
 
     /// Stops it in good order.
     pub async fn stop(self) -> Settings {
+        if record::is_kept() {
+            self.record().await;
+        }
         self.app.stop.cancel();
         self.serving.await.unwrap();
         self.app.shut_down(tokio::time::Instant::now() + std::time::Duration::from_secs(20)).await;

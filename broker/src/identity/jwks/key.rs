@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 /// A JWK set (RFC 7517 §5).
@@ -52,6 +53,10 @@ impl KeySet {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<Value>,
+        }
+        // A list would be read as an object's members in their order.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(serde_json::Error::custom("expected an object"));
         }
         let document: Document = serde_json::from_slice(text)?;
         Ok(Self(document.keys.into_iter().map(Key::parse).collect()))
@@ -320,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_set_is_refused() {
-        for text in ["", "[]", "{}", "{\"keys\":{}}", "<html>"] {
+        for text in ["", "[]", "[[]]", "{}", "{\"keys\":{}}", "<html>"] {
             assert!(KeySet::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::stand::{Settings, unique, world};
+use crate::stand::{Settings, record, unique, world};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -41,9 +41,13 @@ pub async fn settings() -> Settings {
 
 async fn end(mut command: Command) -> Ended {
     let output = command.stdin(Stdio::null()).output().await.unwrap();
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+    // Only a new API key is printed on purpose.
+    if stdout.starts_with("dsnk_") {
+        record::secret(&stdout)
+    } else {
+        record::said("program", &stdout)
     }
+    record::said("program", &stderr);
+    Ended { code: output.status.code(), stdout, stderr }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::Value;
 
-use super::Stand;
+use super::{Stand, record};
 
 /// Someone who calls the broker with one proof of identity.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct Answer {
 
 impl<'a> Caller<'a> {
     pub(super) fn new(stand: &'a Stand, proof: String) -> Self {
+        record::secret(&proof);
         Self { stand, proof }
     }
 
@@ -60,8 +61,14 @@ impl<'a> Caller<'a> {
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
+        Self::read(response).await.unwrap()
+    }
+
+    pub(super) async fn read(response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, text: response.text().await.unwrap() }
+        let text = response.text().await?;
+        record::answer(status.as_u16(), &headers, &text);
+        Ok(Self { status, headers, text })
     }
 
     pub fn json(&self) -> Value {

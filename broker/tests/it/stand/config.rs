@@ -8,7 +8,7 @@ use devstack::{Claims, Configuration, Databases, World};
 use dsn_broker::time::Timestamp;
 use serde_json::Value;
 
-use super::seconds;
+use super::{record, seconds};
 
 /// A configuration with its files, and the servers that it names.
 pub struct Settings {
@@ -63,18 +63,22 @@ impl Settings {
 
     /// Puts a secret into a file of its own, and refers to it.
     pub fn secret(&self, name: &str, text: &str) -> Value {
+        record::secret(text);
         self.configuration.secret(name, text).unwrap()
     }
 
     /// Writes the configuration.
     pub fn write(&self) {
+        record::configuration(&self.config);
         self.configuration.write().unwrap();
     }
 
     /// A good token for this subject.
     pub fn token(&self, subject: &str, now: Timestamp) -> String {
         let claims = Claims::of(subject).now(seconds(now)).lifetime(Duration::from_secs(3600));
-        self.world.oidc().mint(&claims).unwrap()
+        let token = self.world.oidc().mint(&claims).unwrap();
+        record::secret(&token);
+        token
     }
 }
 

@@ -6,7 +6,7 @@ use dsn_broker::config::Config;
 use dsn_broker::ledger::{As, Offline, Verdict};
 use tokio::process::Command;
 
-use super::{Outcome, Settings, Stand, psql, unique};
+use super::{Outcome, Settings, Stand, psql, record, unique};
 
 impl Stand {
     /// A second replica: same ledger, same cache, same clock.
@@ -26,10 +26,24 @@ impl Stand {
         self.at_ledger(&query).await.parse().unwrap()
     }
 
+    /// Records what it tells of itself, as far as its servers are still there.
+    pub(super) async fn record(&self) {
+        if let Ok(metrics) = self.client.get(format!("{}/metrics", self.admin_url)).send().await {
+            record::said("metrics", &metrics.text().await.unwrap_or_default());
+        }
+        for table in ["audit_events", "leases"] {
+            let rows = format!("select to_jsonb({table})::text from {table}");
+            if let Ok(rows) = self.settings.world.ledger().query_text(&self.settings.ledger, &rows).await {
+                record::said("ledger", &rows);
+            }
+        }
+    }
+
     /// The value of the metric whose line begins like this.
     pub async fn metric(&self, begins: &str) -> Option<f64> {
         let text = self.client.get(format!("{}/metrics", self.admin_url)).send().await.unwrap();
         let text = text.text().await.unwrap();
+        record::said("metrics", &text);
         let line = text.lines().find(|line| line.starts_with(begins))?;
         line.rsplit(' ').next()?.parse().ok()
     }
@@ -85,11 +99,10 @@ impl Settings {
     /// What the real program does with this configuration.
     pub async fn program(&self, arguments: &[&str]) -> Outcome {
         let output = program(&self.file(), arguments).output().await.unwrap();
-        Outcome {
-            ok: output.status.success(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        let ok = output.status.success();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+        record::said("program", &format!("{stdout}{stderr}"));
+        Outcome { ok, stdout, stderr }
     }
 }
 

@@ -4,6 +4,11 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use super::record;
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -22,8 +27,12 @@ impl io::Write for Lines {
 
 /// Begins to keep what is logged; does nothing the next times.
 pub fn keep() {
-    let log = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter("warn,dsn_broker=info");
-    let _ = log.with_writer(|| Lines).try_init();
+    let json = || tracing_subscriber::fmt::layer().json().flatten_event(true);
+    let kept = json().with_writer(|| Lines).with_filter(EnvFilter::new("warn,dsn_broker=info")).boxed();
+    let recorded =
+        || json().with_writer(|| record::Log).with_filter(EnvFilter::new("debug,dsn_broker=trace"));
+    let layers: Vec<_> = [kept].into_iter().chain(record::is_kept().then(|| recorded().boxed())).collect();
+    let _ = tracing_subscriber::registry().with(layers).try_init();
 }
 
 /// Everything that was logged so far, by all brokers.

@@ -9,7 +9,7 @@ use dsn_broker::time::{Clock, SystemClock};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Answer, Settings, caller};
+use super::{Answer, Settings, caller, record};
 
 /// The real program, serving.
 pub struct Process {
@@ -17,7 +17,18 @@ pub struct Process {
     pub url: String,
     pub admin_url: String,
     pub client: reqwest::Client,
-    program: Program,
+    program: Recorded,
+}
+
+/// Its log goes on record in the end, whichever that is.
+struct Recorded(Program);
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        if record::is_kept() {
+            record::said("log", &self.0.log().join("\n"));
+        }
+    }
 }
 
 impl Process {
@@ -39,7 +50,7 @@ impl Process {
             admin_url: program.admin_url().to_owned(),
             client: caller::client(&settings.ca_path),
             settings,
-            program,
+            program: Recorded(program),
         }
     }
 
@@ -65,9 +76,8 @@ impl Process {
     /// A request with this proof; an error if it dies meanwhile.
     pub async fn call(&self, method: Method, path: &str, proof: &str) -> Result<Answer, reqwest::Error> {
         let request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(proof);
-        let response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Answer { status, headers, text: response.text().await? })
+        record::secret(proof);
+        Answer::read(request.send().await?).await
     }
 
     /// A request with a good token of this subject, through a connection of its own.
@@ -100,28 +110,28 @@ impl Process {
 
     /// Everything that was logged so far.
     pub fn log(&self) -> Vec<String> {
-        self.program.log()
+        self.program.0.log()
     }
 
     /// How many lines were logged so far: where to look from for what comes next.
     pub fn lines(&self) -> usize {
-        self.program.lines()
+        self.program.0.lines()
     }
 
     /// Waits for such a line after the first `from`.
     pub async fn said(&self, from: usize, wanted: impl Fn(&Value) -> bool) -> Value {
-        let said = tokio::time::timeout(PATIENCE, self.program.said(from, wanted)).await;
+        let said = tokio::time::timeout(PATIENCE, self.program.0.said(from, wanted)).await;
         said.unwrap_or_else(|_| panic!("it was not logged: {:#?}", self.log())).unwrap()
     }
 
     /// Sends it a signal.
     pub async fn signal(&self, name: &str) {
-        self.program.signal(name).await.unwrap();
+        self.program.0.signal(name).await.unwrap();
     }
 
     /// Waits for its end; answers how, and all that it said.
     pub async fn ended(mut self) -> (ExitStatus, Settings, Vec<String>) {
-        let ended = tokio::time::timeout(PATIENCE, self.program.ended()).await;
+        let ended = tokio::time::timeout(PATIENCE, self.program.0.ended()).await;
         let (status, log) = ended.unwrap_or_else(|_| panic!("it goes on: {:#?}", self.log())).unwrap();
         (status, self.settings, log)
     }

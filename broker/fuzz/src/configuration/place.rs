@@ -1,0 +1,44 @@
+//! The files that the example names.
+
+use std::fs::{create_dir, set_permissions, write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+/// A folder that has them all.
+pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let [tls, secrets] = ["tls", "secrets"].map(|name| folder.path().join(name));
+    create_dir(&tls).unwrap();
+    create_dir(&secrets).unwrap();
+    let ca = devstack::Ca::generate().unwrap();
+    ca.write_to(&tls).unwrap();
+    ca.issue_to(&tls, &["localhost"]).unwrap();
+    std::fs::copy(tls.join("ca.pem"), tls.join("clients.pem")).unwrap();
+    for (name, secret) in [
+        ("ledger-url", "postgres://broker:pw@localhost/ledger"),
+        ("ledger-owner-url", "postgres://owner:pw@localhost/ledger"),
+        ("redis-url", "rediss://broker:pw@localhost:6379/0"),
+        ("seal-k1", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("seal-k2", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
+        ("audit-key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="),
+        ("orders-admin", "pw"),
+    ] {
+        let file = secrets.join(name);
+        write(&file, secret).unwrap();
+        set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder
+});
+
+/// The references to secrets in the example.
+pub(super) const SECRETS: [&str; 7] = [
+    "{ file: secrets/ledger-url }",
+    "{ file: secrets/ledger-owner-url }",
+    "{ file: secrets/redis-url }",
+    "{ file: secrets/seal-k2 }",
+    "{ file: secrets/seal-k1 }",
+    "{ file: secrets/audit-key }",
+    "{ file: secrets/orders-admin }",
+];
