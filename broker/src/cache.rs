@@ -133,17 +133,17 @@ impl Cache {
 
     /// Asks to be the one replica that makes a new entry for `key`: `None` if another one is at it.
     ///
-    /// The lock ends by itself after `ttl`, and earlier when the guard is dropped. In-process callers are not
-    /// told apart: they have to agree among themselves first.
-    pub async fn lock(&self, key: &CacheKey, ttl: Duration) -> Result<Option<LockGuard>, CacheError> {
+    /// The lock ends when the guard is dropped, and if this process dies, two seconds later. In-process callers are
+    /// not told apart: they have to agree among themselves first.
+    pub async fn lock(&self, key: &CacheKey) -> Result<Option<LockGuard>, CacheError> {
         match &self.store {
-            Store::Redis(shared) => shared.lock(key, ttl).await,
+            Store::Redis(shared) => shared.lock(key).await,
             Store::Local(_) => Ok(Some(LockGuard::unshared())),
         }
     }
 
     /// Waits while another replica holds the lock for `key`, at most for `within`: the entry that is there
-    /// then, if it was issued after `newer_than`. `None` means to try for the lock again, or to go on without.
+    /// then, if it was issued after `newer_than`. `None` means to try for the lock again, or that the time is over.
     pub async fn wait(
         &self,
         key: &CacheKey,

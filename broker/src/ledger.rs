@@ -143,6 +143,11 @@ impl Ledger {
         })
     }
 
+    /// How long it may take to answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Writes a change with its events, durably.
     ///
     /// `Ok(Err(refused))` says that the change did not apply any more, and that nothing was written.

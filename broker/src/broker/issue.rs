@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::broker::keep::Turn;
 use crate::broker::mint::{Mint, MintError};
 use crate::broker::{Broker, failpoint};
@@ -159,7 +161,7 @@ impl Broker {
             return old;
         }
         let Some(flight) = self.flights.try_enter(key) else { return old };
-        let turn = self.keep.turn(key, self.lock_life(permit)).await;
+        let turn = self.keep.turn(key).await;
         if matches!(turn, Turn::Theirs) {
             return old;
         }
@@ -194,18 +196,20 @@ impl Broker {
         if let Some(entry) = self.cached(key).await {
             return Ok(entry);
         }
-        let life = self.lock_life(permit);
-        let turn = match self.keep.turn(key, life).await {
-            Turn::Theirs => match self.keep.wait(key, life).await {
-                Some(entry) => return Ok(entry),
-                // It was lost, or gave up: whoever gets the lock now tries.
-                None => self.keep.turn(key, life).await,
-            },
-            ours => ours,
+        let deadline = Instant::now() + self.longest_mint(permit);
+        let turn = loop {
+            if let ours @ Turn::Ours(_) = self.keep.turn(key).await {
+                break ours;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(IssueError::Busy);
+            }
+            // Whoever was at it may have died, or given up: then it is for whoever gets the lock next.
+            if let Some(entry) = self.keep.wait(key, left).await {
+                return Ok(entry);
+            }
         };
-        if matches!(turn, Turn::Theirs) {
-            return Err(IssueError::Busy);
-        }
         // The lock may have been another replica's until a moment ago.
         if let Some(entry) = self.cached(key).await {
             return Ok(entry);
@@ -235,8 +239,8 @@ impl Broker {
         }
     }
 
-    /// How long one replica may take to mint before another one tries.
-    fn lock_life(&self, permit: &Permit) -> Duration {
-        permit.database().timeout.0 * 2
+    /// How long a mint may take that ends well: the intent, the user, the record.
+    fn longest_mint(&self, permit: &Permit) -> Duration {
+        self.ledger.timeout() * 2 + permit.database().timeout.0
     }
 }

@@ -74,15 +74,15 @@ impl Keep {
         }
     }
 
-    pub(super) async fn turn(&self, key: &CacheKey, ttl: Duration) -> Turn {
-        match self.shared.lock(key, ttl).await {
+    pub(super) async fn turn(&self, key: &CacheKey) -> Turn {
+        match self.shared.lock(key).await {
             Ok(Some(guard)) => Turn::Ours(Some(guard)),
             Ok(None) => Turn::Theirs,
             Err(_) => Turn::Ours(None),
         }
     }
 
-    /// Waits for what another replica is making; `None` if it does not come.
+    /// Waits for what another replica is making; `None` as soon as none is at it any more, or if it takes too long.
     pub(super) async fn wait(&self, key: &CacheKey, within: Duration) -> Option<Arc<Entry>> {
         self.shared.wait(key, None, within).await.ok().flatten()
     }

@@ -1,4 +1,4 @@
-//! The three things that Redis has to do in one step. Each touches one key, as a Cluster demands.
+//! The four things that Redis has to do in one step. Each touches one key, as a Cluster demands.
 
 /// Keeps an entry unless a newer one is there. Key: the entry. Arguments: lease, time of issue in
 /// microseconds, sealed entry, life in milliseconds. Answers 1 if it was kept.
@@ -12,6 +12,12 @@ return 1";
 /// Removes an entry if it is of this lease: its successor may be there already. Key: the entry. Argument: lease.
 pub(super) const REMOVE_LEASE: &str = "\
 if redis.call('HGET', KEYS[1], 'lease') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0";
+
+/// Extends a lock if it is still ours; never takes it again. Key: the lock. Arguments: its token, life in milliseconds.
+/// Answers 1 if it was extended.
+pub(super) const EXTEND: &str = "\
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0";
 
 /// Releases a lock if it is still ours: it may have ended and been taken. Key: the lock. Argument: its token.

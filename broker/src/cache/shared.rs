@@ -5,7 +5,7 @@
 //! | `entry:<key>` | a hash of `lease`, `issued` and `sealed`; the first two are only compared | before the credential |
 //! | `lease:<id>` | the key of the lease's entry | with the entry |
 //! | `evicted:<id>` | nothing: the lease was evicted | when no put can be under way any more |
-//! | `lock:<key>` | the token of the replica that makes the next entry | with the lock |
+//! | `lock:<key>` | the token of the replica that makes the next entry | when it is released, or soon after its holder's end |
 //!
 //! A put writes index and entry, and then looks whether the lease was evicted; an eviction says so, and then
 //! looks for index and entry. So whichever comes second sees the other, also across the nodes of a Cluster.
@@ -105,12 +105,9 @@ impl Shared {
         self.evictions.pay(self.line(), &live, lease).await
     }
 
-    pub(super) async fn lock(&self, key: &CacheKey, ttl: Duration) -> Result<Option<LockGuard>, CacheError> {
-        let name = self.names.lock(key);
+    pub(super) async fn lock(&self, key: &CacheKey) -> Result<Option<LockGuard>, CacheError> {
         let token = format!("{:032x}", u128::from_le_bytes(bytes(self.entropy.as_ref())));
-        let taken: Option<String> =
-            self.ask(cmd("SET").arg(&name).arg(&token).arg("NX").arg("PX").arg(millis(ttl).max(1))).await?;
-        Ok(taken.map(|_| LockGuard::held(Arc::clone(self.line()), name, token)))
+        LockGuard::take(Arc::clone(self.line()), self.names.lock(key), token).await
     }
 
     pub(super) async fn wait(

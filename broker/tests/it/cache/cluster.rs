@@ -36,7 +36,7 @@ async fn a_cluster_is_shared_like_one_server() {
         let kept = entry(&clock, HOUR);
         assert_eq!(one.put(&key, Arc::clone(&kept)).await.unwrap(), Put::Kept);
         assert_eq!(other.get(&key).await.unwrap(), Some(Arc::clone(&kept)));
-        assert!(one.lock(&key, HOUR).await.unwrap().is_some());
+        assert!(one.lock(&key).await.unwrap().is_some());
         one.evict(kept.lease).await.unwrap();
         until("the other replica heard", async || other.get(&key).await.unwrap().is_none()).await;
         assert_eq!(other.put(&key, kept).await.unwrap(), Put::Evicted);
