@@ -76,11 +76,14 @@ impl Soak {
 }
 
 /// Calls that failed: no wonder in chaos, and here there is no reason for it but one. An incident undoes what is being
-/// made at that moment, and whoever asks for that is told to ask again.
+/// made at that moment, and the one who has asked for that is told to ask again; who waited for it, or asks next, is
+/// served.
 fn in_trouble(journal: &Journal) -> Vec<String> {
     let notes = journal.notes();
     let excused = |call: &FailedCall| {
-        let incident = |trouble: &Trouble| trouble.meets(&[Kind::Incident], call.from, call.until);
+        let incident = |trouble: &Trouble| {
+            trouble.kind == Kind::Incident && trouble.from <= call.until && call.from <= trouble.until
+        };
         call.how == "503 /problems/overloaded" && notes.troubles.iter().any(incident)
     };
     let failed = notes.failed.iter().filter(|call| !excused(call));
