@@ -52,12 +52,20 @@ pub enum MintError {
     /// The intent or the result could not be recorded.
     #[error("the ledger could not record the lease: {0}")]
     Ledger(#[from] LedgerError),
-    /// It took so long that the reaper undid it.
+    /// An incident revoked it, or it took so long that the reaper undid it.
     #[error("the lease was undone before its credential was ready")]
     Superseded,
     /// The process is going down.
     #[error("the broker is stopping")]
     Stopping,
+}
+
+impl MintError {
+    /// Whether whoever asks for the same now would fail in the same way. What was revoked while it was being made
+    /// says nothing about the next one.
+    fn stands(&self) -> bool {
+        !matches!(self, Self::Superseded)
+    }
 }
 
 impl Mint {
@@ -95,7 +103,9 @@ impl Broker {
         let broker = self.clone();
         let task = self.tasks.spawn(async move {
             let minted = broker.mint_now(&mint).await.map_err(Arc::new);
-            if let (Err(error), Some(_)) = (&minted, &mint.held) {
+            if let (Err(error), Some(_)) = (&minted, &mint.held)
+                && error.stands()
+            {
                 broker.flights.fail(&mint.key, error);
             }
             minted

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stand::{Stand, run};
+use crate::stand::{Settings, Stand, Target, run, unique, world};
 
 /// Takes the only lease back to where its credential is being made, for 50 more seconds.
 async fn make_pending(stand: &Stand) {
@@ -47,5 +47,34 @@ fn an_operator_ends_what_is_only_being_made() {
         assert_eq!(answer["revoked"], 1);
         stand.until_users(0).await;
         stand.stop().await;
+    });
+}
+
+#[test]
+fn who_asks_after_an_incident_undid_what_was_being_made_is_served_at_once() {
+    run(async {
+        let target = Target::start().await;
+        let mut settings = Settings::new(world().await, &unique()).await;
+        settings.config["databases"]["slow"] = target.config(&settings);
+        settings.config["roles"]["orders-reader"]["database"] = "slow".into();
+        let stand = Stand::on(settings).await;
+        let slow = target.hold(Duration::from_secs(3)).await;
+        let caller = stand.caller("app-orders");
+        let path = caller.dsn_path("orders-reader");
+        let incident = async {
+            target.until_waited_for().await;
+            let incident = serde_json::json!({ "role": "orders-reader", "reason": "leaked" });
+            stand.caller("operator").post("/v1/revocations", &incident).await.ok()
+        };
+        let (first, second, revoked) = tokio::join!(caller.get(&path), caller.get(&path), incident);
+        assert_eq!(revoked["revoked"], 1);
+        assert!(slow.await.unwrap().ok);
+        let (undone, served) = if first.status == 200 { (second, first) } else { (first, second) };
+        assert_eq!(undone.problem(), "overloaded");
+        let next = caller.dsn("orders-reader").await;
+        assert_eq!(served.ok()["lease_id"], next["lease_id"]);
+        assert_eq!(target.users().await.len(), 1, "what was undone is gone");
+        stand.stop().await;
+        target.server.end().await.unwrap();
     });
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::stand::{Process, Settings, Stand, Target, psql, run, unique, until, world};
+use crate::stand::{Process, Settings, Stand, Target, run, unique, until, world};
 
 #[test]
 fn callers_wait_for_a_replica_that_died_in_a_mint_for_a_moment_only() {
@@ -46,17 +46,7 @@ fn a_mint_that_takes_longer_than_a_lock_lasts_is_not_begun_again_by_another_repl
         settings.config["roles"]["orders-reader"]["database"] = json!("slow");
         let here = Stand::on(settings).await;
         let there = here.replica().await;
-        // Whoever makes a user there waits for this lock.
-        let superuser = target.server.superuser_url();
-        let lock = "begin; lock table pg_authid in share mode; select pg_sleep(5)";
-        let slow = tokio::spawn(async move { psql(&superuser, lock).await });
-        here.until(|| async {
-            let held =
-                "select count(*) from pg_locks where relation = 'pg_authid'::regclass and mode = 'ShareLock'";
-            let held = target.server.query_text("postgres", held).await.unwrap();
-            if held == "1" { Ok(()) } else { Err(held) }
-        })
-        .await;
+        let slow = target.hold(Duration::from_secs(5)).await;
         let (one, other) = (here.caller("app-orders"), there.caller("app-orders"));
         let (first, second) = tokio::join!(one.dsn("orders-reader"), other.dsn("orders-reader"));
         assert!(slow.await.unwrap().ok);

@@ -1,9 +1,12 @@
 //! A target database on a server of a test's own, to be broken.
 
+use std::time::Duration;
+
 use devstack::{Postgres, PostgresBuilder};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use super::{Settings, Stand, world};
+use super::{Outcome, Settings, Stand, psql, until, world};
 
 /// The password of its `broker_admin`.
 const PASSWORD: &str = "not-a-secret-that-anyone-needs";
@@ -41,6 +44,27 @@ impl Target {
             "tls": { "ca": { "file": settings.ca_path } },
             "admin": { "username": "broker_admin", "password": settings.secret("target-admin", PASSWORD) },
         })
+    }
+
+    /// Lets whoever makes a user there wait for so long; returns when that has begun.
+    pub async fn hold(&self, span: Duration) -> JoinHandle<Outcome> {
+        let superuser = self.server.superuser_url();
+        let seconds = span.as_secs_f64();
+        let lock = format!("begin; lock table pg_authid in share mode; select pg_sleep({seconds})");
+        let held = tokio::spawn(async move { psql(&superuser, &lock).await });
+        until(async || self.locks("mode = 'ShareLock'").await == "1").await;
+        held
+    }
+
+    /// Waits until somebody waits for [`Target::hold`] to end.
+    pub async fn until_waited_for(&self) {
+        until(async || self.locks("not granted").await == "1").await;
+    }
+
+    async fn locks(&self, which: &str) -> String {
+        let query =
+            format!("select count(*) from pg_locks where relation = 'pg_authid'::regclass and {which}");
+        self.server.query_text("postgres", &query).await.unwrap()
     }
 
     /// The broker's users there.
