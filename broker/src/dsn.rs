@@ -72,6 +72,8 @@ pub enum Trust<'a> {
 pub struct Rendered<'a> {
     /// The text.
     pub text: Secret,
+    /// The same in parts.
+    pub parameters: Parameters<'a>,
     /// The CA that the caller has to trust, where it is not the operating system's business.
     pub ca_pem: Option<&'a str>,
 }

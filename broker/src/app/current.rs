@@ -27,7 +27,7 @@ pub struct Current {
     pub policy: Policy,
     /// Whose proofs are accepted.
     pub identity: Arc<Identity>,
-    /// SHA-256 of the configuration and of the files it names, in hexadecimal.
+    /// SHA-256 of the configuration and of the CAs that it names, in hexadecimal.
     pub digest: String,
     /// The private CAs, PEM, by database and endpoint.
     cas: BTreeMap<(DatabaseName, EndpointName), String>,
@@ -112,7 +112,7 @@ impl Current {
             None => Arc::new(Identity::new(&config.issuers, clock.clone())?),
         };
         parts.insert(ISSUERS.to_owned(), issuers);
-        let digest = fingerprint(&[&format!("{config:?}")]);
+        let digest = fingerprint(&[&format!("{config:?}"), &format!("{cas:?}")]);
         let policy = Policy::new(config.clone());
         Ok((Self { config, policy, identity, digest, cas, parts }, sites))
     }

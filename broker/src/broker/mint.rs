@@ -153,7 +153,7 @@ impl Broker {
         }
         activated?;
         failpoint::pass("mint.active");
-        let entry = Arc::new(cache::Entry { lease: id, credential, times });
+        let entry = Arc::new(cache::Entry::new(id, credential, times));
         if mint.shared {
             self.keep.put(&mint.key, &entry).await;
             failpoint::pass("mint.cached");

@@ -128,7 +128,7 @@ impl Broker {
     async fn recache(&self, key: &CacheKey, lease: &Lease) {
         let (Some(entry), Some(times)) = (self.keep.get(key).await, lease.times()) else { return };
         if entry.lease == lease.id {
-            let entry = crate::cache::Entry { times: *times, ..(*entry).clone() };
+            let entry = crate::cache::Entry::new(entry.lease, entry.credential.clone(), *times);
             self.keep.put(key, &std::sync::Arc::new(entry)).await;
         }
     }

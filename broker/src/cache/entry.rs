@@ -1,9 +1,12 @@
 //! What is kept, and how it looks sealed.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::cache::MARGIN;
+use crate::cache::{CacheKey, MARGIN};
 use crate::entropy::Entropy;
 use crate::id::LeaseId;
 use crate::model::{Credential, Times};
@@ -12,7 +15,7 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// An issued credential that others may get, too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The lease that it belongs to.
     pub lease: LeaseId,
@@ -20,7 +23,12 @@ pub struct Entry {
     pub credential: Credential,
     /// The times of the lease.
     pub times: Times,
+    rendered: Rendered,
 }
+
+/// What callers were last told of an entry: the same for all who ask alike.
+#[derive(Default)]
+struct Rendered(OnceLock<(CacheKey, Arc<Secret>)>);
 
 /// What became of an entry that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +44,30 @@ pub enum Put {
 }
 
 impl Entry {
+    /// A credential of this lease.
+    pub fn new(lease: LeaseId, credential: Credential, times: Times) -> Self {
+        Self { lease, credential, times, rendered: Rendered::default() }
+    }
+
+    /// How it is told to those who ask for it in the way that `asked` stands for. What is rendered first is kept as
+    /// long as this entry is in memory; who asks in another way has it rendered anew.
+    pub fn rendered<E>(
+        &self,
+        asked: CacheKey,
+        render: impl FnOnce() -> Result<Secret, E>,
+    ) -> Result<Arc<Secret>, E> {
+        match self.rendered.0.get() {
+            Some((kept, text)) if *kept == asked => Ok(text.clone()),
+            Some(_) => render().map(Arc::new),
+            None => {
+                let text = Arc::new(render()?);
+                // Another may have been faster, with the same or with another text.
+                let _ = self.rendered.0.set((asked, text.clone()));
+                Ok(text)
+            }
+        }
+    }
+
     /// Whether it can be handed out at `now`.
     pub(super) fn is_good(&self, now: Timestamp) -> bool {
         self.good_until() > now
@@ -69,7 +101,21 @@ impl Entry {
         let stored: Stored<String> = serde_json::from_slice(&text).map_err(|_| OpenError::Malformed)?;
         let password = Secret::new(stored.password);
         let credential = Credential { username: stored.username, password };
-        Ok(Self { lease: stored.lease, credential, times: stored.times })
+        Ok(Self::new(stored.lease, credential, stored.times))
+    }
+}
+
+impl PartialEq for Rendered {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Rendered {}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rendered(…)")
     }
 }
 

@@ -65,15 +65,21 @@ impl Format {
     ///
     /// When the format cannot say exactly that; nothing is left out or weakened instead.
     pub fn render<'a>(self, target: &Target<'a>) -> Result<Rendered<'a>, RenderError> {
-        let parameters = Parameters::of(target)?;
-        if self.ca() == Ca::ByPath && !parameters.has(Parameter::Sslrootcert) {
-            return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
-        }
+        let parameters = self.parameters(target)?;
         let ca_pem = match target.trust {
             Trust::System => None,
             Trust::Private { pem } => Some(pem),
         };
-        Ok(Rendered { text: Secret::new(self.text(target, &parameters)), ca_pem })
+        Ok(Rendered { text: Secret::new(self.text(target, &parameters)), parameters, ca_pem })
+    }
+
+    /// The parameters of `target`, if this format can say them. Fails as [`Format::render`] does.
+    pub fn parameters<'a>(self, target: &Target<'a>) -> Result<Parameters<'a>, RenderError> {
+        let parameters = Parameters::of(target)?;
+        if self.ca() == Ca::ByPath && !parameters.has(Parameter::Sslrootcert) {
+            return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
+        }
+        Ok(parameters)
     }
 }
 

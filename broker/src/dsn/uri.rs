@@ -3,6 +3,8 @@
 
 use std::net::Ipv6Addr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::dsn::{Parameter, Parameters, Target};
 
 pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
@@ -52,24 +54,13 @@ fn push_host(host: &str, uri: &mut String) {
     uri.push(']');
 }
 
-/// Only what RFC 3986 §2.3 calls unreserved stands for itself: a `+` is a space to half of the drivers and a
-/// plus to the others, and of the rest each is special to someone.
 fn encode(text: &str, uri: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
-            _ => {
-                uri.push('%');
-                uri.push(hex(byte >> 4));
-                uri.push(hex(byte & 15));
-            }
-        }
-    }
+    uri.extend(utf8_percent_encode(text, SPECIAL));
 }
 
-fn hex(nibble: u8) -> char {
-    char::from(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 })
-}
+/// Only what RFC 3986 §2.3 calls unreserved stands for itself: a `+` is a space to half of the drivers and a
+/// plus to the others, and of the rest each is special to someone.
+const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What stands before the `?`.
 const IN_FRONT: [Parameter; 5] =

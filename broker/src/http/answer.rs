@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer};
 use crate::secret::Secret;
 
 /// A secret on its way to the caller: the one place where secrets are serialized.
-pub(super) struct Exposed(pub(super) Secret);
+pub(super) struct Exposed<'a>(pub(super) &'a Secret);
 
-impl Serialize for Exposed {
+impl Serialize for Exposed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.expose())
     }

@@ -16,7 +16,7 @@ use crate::http::answer::wants;
 use crate::http::caller::Caller;
 use crate::http::extract::{Body, Query, Segment};
 use crate::http::problem::{Problem, Refusals};
-use answer::DsnAnswer;
+use answer::{DsnAnswer, Shape};
 use target::Place;
 
 /// How the DSN is wanted.
@@ -116,8 +116,8 @@ async fn answer(
     let purpose = place.purpose(format);
     let ask = Ask { request: caller.request.clone(), purpose, ..ask };
     let issued = web.app.broker.issue(&permit, &ask).await?;
-    let answer = DsnAnswer::render(&permit, &place, format, &issued)?;
-    Ok(if wants(headers, "text/plain") { answer.into_text() } else { answer.into_json() })
+    let shape = if wants(headers, "text/plain") { Shape::Text } else { Shape::Json };
+    answer::render(&permit, &place, format, &issued, shape)
 }
 
 fn instance(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -137,7 +137,8 @@ mod tests {
     async fn watched(pieces: &[&[u8]]) -> Vec<bool> {
         let (mut client, stream) = duplex(1024);
         let deadline = Some(Box::pin(sleep(Duration::from_secs(60))));
-        let (mut server, mut read) = (Watched { stream, deadline, seen: 0 }, [0; 1024]);
+        let untaken = Untaken::within(Duration::from_secs(60));
+        let (mut server, mut read) = (Watched { stream, untaken, deadline, seen: 0 }, [0; 1024]);
         let mut watched = Vec::new();
         for piece in pieces {
             client.write_all(piece).await.unwrap();

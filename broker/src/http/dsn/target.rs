@@ -2,6 +2,7 @@
 
 use crate::app::Current;
 use crate::broker::Issued;
+use crate::cache::CacheKey;
 use crate::config::{Endpoint, TlsMode};
 use crate::dsn::{Format, Target, Trust};
 use crate::http::problem::Problem;
@@ -17,6 +18,8 @@ pub(super) struct Place<'a> {
     dbname: &'a str,
     ca: Option<&'a str>,
     ca_file: Option<&'a str>,
+    /// Of the configuration that all of this is from.
+    digest: &'a str,
 }
 
 impl<'a> Place<'a> {
@@ -38,13 +41,14 @@ impl<'a> Place<'a> {
         })?;
         let database = permit.database_name();
         let ca = current.ca(database, name);
-        Ok(Self { name, endpoint, database, dbname: &permit.database().dbname, ca, ca_file })
+        let (dbname, digest) = (permit.database().dbname.as_str(), current.digest.as_str());
+        Ok(Self { name, endpoint, database, dbname, ca, ca_file, digest })
     }
 
     /// Refuses a format that cannot say what has to be said.
     pub(super) fn can_render(&self, format: Format) -> Result<(), Problem> {
         let password = Secret::new("password");
-        format.render(&self.target("user", &password, "name")).map(drop).map_err(refusal)
+        format.parameters(&self.target("user", &password, "name")).map(drop).map_err(refusal)
     }
 
     /// All that the driver has to know.
@@ -76,6 +80,12 @@ impl<'a> Place<'a> {
             TlsMode::VerifyFull => format!("{format} {}", self.name),
             TlsMode::VerifyCa => format!("{format} {} verify-ca", self.name),
         }
+    }
+
+    /// All but the credential that an answer is made of, as a hash.
+    pub(super) fn asked(&self, format: Format) -> CacheKey {
+        // No path begins with a blank: that one is for who named none.
+        CacheKey::new(&[self.digest, self.name.as_str(), format.name(), self.ca_file.unwrap_or(" ")])
     }
 
     fn mode(&self) -> TlsMode {

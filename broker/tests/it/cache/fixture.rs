@@ -92,7 +92,7 @@ pub(super) fn entry(clock: &ManualClock, life: Duration) -> Arc<Entry> {
         max_expires_at: now + life,
     };
     let credential = Credential { username: "v-orders-abc".to_owned(), password: Secret::new(PASSWORD) };
-    Arc::new(Entry { lease: LeaseId::new(now, &SystemEntropy), credential, times })
+    Arc::new(Entry::new(LeaseId::new(now, &SystemEntropy), credential, times))
 }
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);

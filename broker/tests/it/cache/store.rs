@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dsn_broker::cache::{Cache, MARGIN, Put};
+use dsn_broker::cache::{Cache, Entry, MARGIN, Put};
 use dsn_broker::id::LeaseId;
+use dsn_broker::model::Times;
 use dsn_broker::time::ManualClock;
 
 use super::fixture::{HOUR, Shared, clock, entry, key, raw};
@@ -51,9 +52,8 @@ async fn lets_only_newer_ones_follow(cache: &Cache, clock: &ManualClock) {
     cache.evict(old.lease).await.unwrap();
     past_copies(clock);
     assert_eq!(cache.get(&key("c")).await.unwrap(), Some(Arc::clone(&new)), "the successor stays");
-    let mut renewed = (*new).clone();
-    renewed.times.expires_at += HOUR;
-    let renewed = Arc::new(renewed);
+    let times = Times { expires_at: new.times.expires_at + HOUR, ..new.times };
+    let renewed = Arc::new(Entry::new(new.lease, new.credential.clone(), times));
     assert_eq!(cache.put(&key("c"), Arc::clone(&renewed)).await.unwrap(), Put::Kept);
     assert_eq!(cache.get(&key("c")).await.unwrap(), Some(renewed));
 }
