@@ -240,8 +240,15 @@ async fn bounded<T>(
 }
 
 fn pool(settings: &Settings) -> PgPool {
+    let longest = settings.timeout.saturating_mul(2).as_millis().max(1).to_string();
+    // By then we have given up. A process that is gone, or cut off, must not hold locks in the ledger until the server
+    // finds that its connection is dead, which takes hours: what it was about to change could not be put right.
+    let options = settings.options.clone().options([
+        ("idle_in_transaction_session_timeout", longest.as_str()),
+        ("statement_timeout", longest.as_str()),
+    ]);
     PgPoolOptions::new()
         .max_connections(settings.connections)
         .acquire_timeout(settings.timeout)
-        .connect_lazy_with(settings.options.clone())
+        .connect_lazy_with(options)
 }

@@ -1,12 +1,15 @@
 //! Without the ledger nothing leaves the broker.
 
+use std::process::Stdio;
 use std::time::Duration;
 
-use devstack::World;
+use devstack::{Link, World};
 use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
 use super::until_status;
-use crate::stand::{Settings, Stand, psql, run, unique};
+use crate::stand::{Settings, Stand, psql, run, unique, world};
 
 /// A stand whose ledger is on a server of its own.
 async fn stand() -> Stand {
@@ -116,5 +119,70 @@ fn what_was_begun_when_the_ledger_died_is_undone() {
             })
             .await;
         end(stand).await;
+    });
+}
+
+#[test]
+fn a_replica_that_is_cut_off_in_a_transaction_does_not_hold_its_locks_for_long() {
+    run(async {
+        let mut settings = Settings::new(world().await, &unique()).await;
+        let port = settings.world.ledger().port();
+        let link = Link::to(port).await.unwrap();
+        let url = settings.writer_url.replace(&format!(":{port}/"), &format!(":{}/", link.port()));
+        settings.config["ledger"]["url"] = settings.secret("ledger", &url);
+        settings.config["ledger"]["timeout"] = "1s".into();
+        let stand = Stand::on(settings).await;
+        let lease = stand.caller("app-orders").dsn("orders-reader").await["lease_id"].clone();
+        let lease = lease.as_str().unwrap();
+
+        // Somebody holds the row, so that the transaction of the revocation waits in the middle.
+        let superuser = stand
+            .settings
+            .world
+            .ledger()
+            .superuser_url()
+            .replace("/postgres?", &format!("/{}?", stand.settings.ledger));
+        let mut holder =
+            Command::new("psql").args(["-Xq", &superuser]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut orders = holder.stdin.take().unwrap();
+        let hold = format!("begin; update leases set attempts = attempts where id = '{lease}';\n");
+        orders.write_all(hold.as_bytes()).await.unwrap();
+        let sessions = async |state: &str| {
+            let query = format!(
+                "select count(*) from pg_stat_activity where datname = current_database() and {state}"
+            );
+            stand.at_ledger(&query).await
+        };
+        let until = async |state: &str, count: &str| {
+            stand
+                .until(|| async {
+                    let found = sessions(state).await;
+                    if found == count { Ok(()) } else { Err(format!("{state}: {found}")) }
+                })
+                .await;
+        };
+        until("usename = 'postgres' and state = 'idle in transaction'", "1").await;
+        let caller = stand.caller("app-orders");
+        let path = format!("/v1/leases/{lease}");
+        let cut_off = async {
+            until("usename = 'ledger_writer' and wait_event_type = 'Lock'", "1").await;
+            link.cut();
+            drop(orders);
+            holder.wait().await.unwrap();
+            until("usename = 'ledger_writer' and state = 'idle in transaction'", "1").await;
+            until("usename = 'ledger_writer' and state = 'idle in transaction'", "0").await;
+            stand.at_ledger(&format!("update leases set attempts = attempts where id = '{lease}'")).await;
+        };
+        let (answer, ()) = tokio::join!(caller.delete(&path), cut_off);
+        assert_eq!(answer.problem(), "ledger-unavailable");
+        link.mend();
+        stand
+            .until(|| async {
+                let answer = caller.delete(&path).await;
+                if answer.status == 200 { Ok(()) } else { Err(answer.text) }
+            })
+            .await;
+        let settings = stand.stop().await;
+        assert_eq!(settings.flaws().await, [""; 0]);
     });
 }
