@@ -12,21 +12,39 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a pause is at most: it is tried for ever.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// A claimed lease, and what came of ending it in the world.
+pub(super) struct Acted {
+    claimed: Claimed,
+    drains: bool,
+    done: Result<(), EngineError>,
+}
+
 impl Broker {
     /// Brings a claimed lease one step nearer to its end; answers the lease as it is then.
     ///
     /// If the database cannot be told now, the lease stays as it is, and is tried again later.
     pub(super) async fn end(&self, claimed: Claimed) -> Result<Lease, LedgerError> {
+        self.record_end(self.act(claimed).await).await
+    }
+
+    /// The world's part of [`Broker::end`].
+    pub(super) async fn act(&self, claimed: Claimed) -> Acted {
         failpoint::pass("end.claimed");
-        let now = self.clock.now();
         let lease = &claimed.lease;
         self.keep.evict(lease.id).await;
         let drains = matches!(lease.state, State::Active(_)) && !lease.drain.is_zero();
         let done = if drains { self.disable(lease).await } else { self.remove(lease).await };
+        Acted { claimed, drains, done }
+    }
+
+    /// The record's part of [`Broker::end`].
+    pub(super) async fn record_end(&self, acted: Acted) -> Result<Lease, LedgerError> {
+        let Acted { claimed, drains, done } = acted;
         if let Err(error) = done {
             self.defer(&claimed, &error).await?;
             return Ok(claimed.lease);
         }
+        let (now, lease) = (self.clock.now(), &claimed.lease);
         let ended = match drains {
             true => lease.clone().drain(now, Reason::Expired),
             false => lease.clone().end(now, Reason::Expired),
