@@ -186,7 +186,10 @@ fn a_file_that_is_not_one_configuration_is_refused() {
         ("- a\n", "expected mapping start"),
         ("server: *nowhere\n", "alias references unknown anchor"),
         (&format!("{EXAMPLE}---\n{EXAMPLE}"), "a second document begins here: the file must hold one"),
-        (&EXAMPLE.replace("server:", "server: !tag"), "unsupported tag `!tag`"),
+        (
+            &EXAMPLE.replace("server:", "server: !tag"),
+            "a tag does not belong here; a text that begins with `!` must be quoted",
+        ),
         ("a: &a [*a]", "recursive references require weak recursion types"),
         ("server:\n\tlisten: a", "tabs disallowed within this context (block indentation)"),
     ] {
