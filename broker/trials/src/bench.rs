@@ -2,7 +2,7 @@
 //!
 //! Machines differ and are shared, so what counts are ratios, of medians over rounds in which both sides take turns.
 
-pub mod bare;
+mod bare;
 mod fetch;
 mod ledger;
 mod mint;
@@ -14,9 +14,13 @@ mod wrk;
 
 use std::path::PathBuf;
 
+use clap::ValueEnum as _;
+
+pub use self::bare::Bare;
 pub use self::report::Report;
 use self::rig::Rig;
-use crate::say;
+use self::sql::Statements;
+use crate::Output;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -29,22 +33,53 @@ pub struct Plan {
     pub seconds: u64,
     /// How many leases are in the ledger, one after the other.
     pub leases: Vec<u64>,
+    /// This part alone.
+    pub only: Option<Part>,
 }
 
-/// Measures all of it.
-pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// From nothing to ready, and what it takes when it does nothing.
+    Start,
+    /// A cached fetch.
+    Fetch,
+    /// A mint.
+    Mint,
+    /// Many leases in the ledger.
+    Ledger,
+}
+
+/// Measures what the plan says.
+pub async fn run(plan: &Plan, output: &Output) -> anyhow::Result<Report> {
     let mut report = Report::new(plan);
-    say("Starting servers whose commits are durable: a ledger, a target, a cache, an issuer")?;
+    output.say("servers start whose commits are durable: a ledger, a target, a cache, an issuer");
     let rig = Rig::start(&plan.binary).await?;
-    say("Cold start")?;
-    start::measure(&rig, plan, &mut report).await?;
-    say("Cached fetch, and a bare route")?;
-    fetch::measure(&rig, plan, &mut report).await?;
-    say("Mint, and the same SQL without the broker")?;
-    let statements = mint::measure(&rig, plan, &mut report).await?;
-    for leases in std::iter::once(&0).chain(&plan.leases) {
-        say(&format!("{leases} leases in the ledger"))?;
-        ledger::measure(&rig, plan, *leases, &statements, &mut report).await?;
+    let statements = Statements::learn(&rig).await?;
+    for part in Part::value_variants() {
+        if plan.only.is_some_and(|only| only != *part) {
+            continue;
+        }
+        match part {
+            Part::Start => {
+                output.say("cold start");
+                start::measure(&rig, plan, &mut report).await?;
+            }
+            Part::Fetch => {
+                output.say("a cached fetch, and a bare route");
+                fetch::measure(&rig, plan, &mut report).await?;
+            }
+            Part::Mint => {
+                output.say("a mint, and the same SQL without the broker");
+                mint::measure(&rig, plan, &statements, &mut report).await?;
+            }
+            Part::Ledger => {
+                for leases in std::iter::once(&0).chain(&plan.leases) {
+                    output.say(format!("{leases} leases in the ledger"));
+                    ledger::measure(&rig, plan, *leases, &statements, &mut report).await?;
+                }
+            }
+        }
     }
     rig.end().await?;
     Ok(report)

@@ -2,7 +2,7 @@
 //!
 //! The broker is tried as its users have it: the real program, as processes of its own, through its front door.
 //! [`chaos`] kills and cuts off while callers call, and then looks whether anything was lost; [`soak`] lets them
-//! call for long, and looks whether anything grows.
+//! call for long, and looks whether anything grows; [`bench`] measures each path beside its bare limit.
 
 mod call;
 mod conclusion;
@@ -16,6 +16,7 @@ mod output;
 mod replica;
 mod setting;
 
+pub mod bench;
 pub mod chaos;
 pub mod soak;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use trials::bench::{self, Bare, Part, Plan};
 use trials::chaos::Chaos;
 use trials::soak::Soak;
 use trials::{Mix, Output};
@@ -24,6 +25,11 @@ enum Trial {
     Chaos(ChaosArguments),
     /// Call for long while the configuration changes; then look whether anything has grown.
     Soak(Common),
+    /// Measure each path beside its bare limit.
+    Bench(Bench),
+    /// Serve one answer over TLS and do nothing else: the bare limit of a cached fetch.
+    #[command(hide = true)]
+    Bare(Bare),
 }
 
 #[derive(clap::Args)]
@@ -57,6 +63,28 @@ struct ChaosArguments {
     mix: Mix,
 }
 
+#[derive(clap::Args)]
+struct Bench {
+    /// The program, built for release [default: the one beside this].
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// How many rounds of each measurement there are; their median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How long a round is, in seconds.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// How many leases are in the ledger, one after the other.
+    #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+    leases: Vec<u64>,
+    /// Measure this part alone.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// Where the figures go, as JSON [default: bench.json beside this].
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let output = Arc::new(Output::standard());
@@ -69,6 +97,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             let (seed, Common { binary, r#for: lasts, replicas, callers, .. }) = (common.seed(), common);
             Soak { binary, lasts, seed, replicas, callers, alone: true }.run(&output).await?
         }
+        Trial::Bench(arguments) => return arguments.run(&output).await,
+        Trial::Bare(bare) => return bare.serve().await.map(|()| ExitCode::SUCCESS),
     };
     Ok(verdict(&output, &report.findings))
 }
@@ -76,6 +106,20 @@ async fn main() -> anyhow::Result<ExitCode> {
 impl Common {
     fn seed(&self) -> u64 {
         self.seed.unwrap_or_else(|| fastrand::u64(0..10_000))
+    }
+}
+
+impl Bench {
+    /// A mark that is not met is said, and no failure: it may be the machine's.
+    async fn run(self, output: &Output) -> anyhow::Result<ExitCode> {
+        let Self { binary, rounds, seconds, leases, only, json } = self;
+        let beside = |name| Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name(name));
+        let binary = binary.map_or_else(|| beside("dsn-broker"), Ok)?;
+        let json = json.map_or_else(|| beside("bench.json"), Ok)?;
+        let report = bench::run(&Plan { binary, rounds, seconds, leases, only }, output).await?;
+        std::fs::write(&json, serde_json::to_string_pretty(&report)?)?;
+        output.say(format!("all figures are in {}\n\n{}", json.display(), report.table()));
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::process::{Child, Command};
 
+use super::Plan;
 use super::bare::Answer;
 use super::report::{Mark, Report};
 use super::rig::{Rig, memory_kib, processor_seconds};
 use super::wrk::{self, Load, Seen};
-use super::Plan;
 
 /// How many callers there are at once.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 128;
 
 pub(super) async fn measure(rig: &Rig, plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let (program, _) = rig.broker().await?;

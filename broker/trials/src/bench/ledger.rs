@@ -1,8 +1,9 @@
 //! Many leases in the ledger: nothing about the broker should change.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::bail;
+use tokio::time::Instant;
 
 use super::mint::TARGET_CONNECTIONS;
 use super::report::Report;

@@ -1,12 +1,15 @@
 //! What is measured: the program, built for release, on servers whose commits are durable.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use devstack::{Claims, Configuration, Databases, Program, World};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::journal::now;
 
 /// Servers, a configuration, and the program.
 pub(super) struct Rig {
@@ -35,9 +38,9 @@ impl Rig {
         }
         let ca = reqwest::Certificate::from_pem(&std::fs::read(world.ca_path())?)?;
         let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let seconds = u64::try_from(now().timestamp())?;
         let day = Duration::from_secs(86_400);
-        let token = world.oidc().mint(&Claims::of("app-bench").now(now).lifetime(day))?;
+        let token = world.oidc().mint(&Claims::of("app-bench").now(seconds).lifetime(day))?;
         Ok(Self { world, configuration, client, token, binary: binary.to_owned() })
     }
 
@@ -90,7 +93,11 @@ fn configuration(world: &World) -> anyhow::Result<Configuration> {
         prefix: "dsn:",
     };
     let mut configuration = Configuration::usual(world, databases)?;
-    set(&mut configuration.config, "/server/limits/rate", json!({ "per_second": 1_000_000, "burst": 1_000_000 }))?;
+    set(
+        &mut configuration.config,
+        "/server/limits/rate",
+        json!({ "per_second": 1_000_000, "burst": 1_000_000 }),
+    )?;
     set(&mut configuration.config, "/server/reload_every", json!("2s"))?;
     Ok(configuration)
 }

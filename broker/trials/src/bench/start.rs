@@ -1,8 +1,8 @@
 //! From nothing to ready, and what it takes when it does nothing.
 
+use super::Plan;
 use super::report::{Mark, Report};
 use super::rig::{Rig, memory_kib};
-use super::Plan;
 
 pub(super) async fn measure(rig: &Rig, plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let (mut started, mut idle) = (Vec::new(), Vec::new());
