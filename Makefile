@@ -3,10 +3,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 DEMO ?= stay
-FOR ?= 1m
-TARGET ?=
+BENCH ?=
+BUILD := $(or $(CARGO_TARGET_DIR),target)
+# A debug build of the broker can be told to die at a named step.
+TRIALS := exec setpriv --pdeathsig TERM $(BUILD)/debug/trials
 
-.PHONY: help demo test fuzz lint generate deps fmt
+.PHONY: help demo test fuzz chaos soak bench lint generate deps fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,15 +21,20 @@ test: deps ## Run all tests, on real servers that they start themselves
 	@.ci/test
 
 fuzz: deps ## Search the parsers, led by coverage: FOR=10m for each target, or for TARGET=tokens
-	@FOR=$(FOR) TARGET="$(TARGET)" .ci/fuzz
+	@FOR=$(or $(FOR),1m) TARGET="$(TARGET)" .ci/fuzz
+
+bench: ## Measure each path beside its bare limit, for half an hour; the figures go to target/release/bench.json, too
+	@.ci/deps wrk
+	@cargo build --locked --release -p dsn-broker -p trials
+	@exec $(BUILD)/release/trials bench $(BENCH)
 
 chaos: deps ## Kill, cut off and stop the broker under load, then look for what was lost (FOR=60s SEED=7)
 	@cargo build --locked --quiet -p dsn-broker -p trials
-	@$(TRIALS) chaos --binary $(TARGET)/debug/dsn-broker --for $(or $(FOR),60s) $(if $(SEED),--seed $(SEED))
+	@$(TRIALS) chaos --binary $(BUILD)/debug/dsn-broker --for $(or $(FOR),60s) $(if $(SEED),--seed $(SEED))
 
 soak: deps ## Call the broker for long while its configuration changes, then look for what has grown (FOR=10m SEED=7)
 	@cargo build --locked --quiet -p dsn-broker -p trials
-	@$(TRIALS) soak --binary $(TARGET)/debug/dsn-broker --for $(or $(FOR),10m) $(if $(SEED),--seed $(SEED))
+	@$(TRIALS) soak --binary $(BUILD)/debug/dsn-broker --for $(or $(FOR),10m) $(if $(SEED),--seed $(SEED))
 
 lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
 	@cargo fmt --all --check
