@@ -13,7 +13,9 @@ mod names;
 mod operations;
 mod operators;
 mod policy;
+mod slow;
 mod strange;
+mod timing;
 mod verify_full;
 mod wire;
 

@@ -103,7 +103,7 @@ impl Process {
 
     /// How many sockets it has open.
     pub fn sockets(&self) -> usize {
-        let open = std::fs::read_dir(self.program.proc().join("fd")).unwrap();
+        let open = std::fs::read_dir(self.program.0.proc().join("fd")).unwrap();
         let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
