@@ -145,11 +145,12 @@ fn with_answer<T>(
 
 impl DsnAnswer<'_> {
     fn as_json(&self) -> Result<Secret, Problem> {
-        // Large enough: growing would leave copies behind.
+        // Large enough: growing would leave copies behind. What is kept of it is as long as it is.
         let mut text = Vec::with_capacity(ROOM + 2 * self.ca_pem.map_or(0, str::len));
         let failed = |error: &dyn std::error::Error| Problem::new(Kind::Internal).because(error);
         serde_json::to_writer(&mut text, self).map_err(|error| failed(&error))?;
-        String::from_utf8(text).map(Secret::new).map_err(|error| failed(&error.utf8_error()))
+        let text = String::from_utf8(text).map(Secret::new).map_err(|error| failed(&error.utf8_error()))?;
+        Ok(Secret::new(text.expose()))
     }
 
     fn as_text(&self) -> Response {
@@ -171,7 +172,7 @@ impl DsnAnswer<'_> {
 }
 
 /// Enough for an answer with a token as its password, but without a CA.
-const ROOM: usize = 16 * 1024;
+const ROOM: usize = 8 * 1024;
 
 /// As chrono would, at a fraction of its cost.
 fn as_rfc3339<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
