@@ -2,7 +2,7 @@
 //!
 //! The broker is tried as its users have it: the real program, as processes of its own, through its front door.
 //! [`chaos`] kills and cuts off while callers call, and then looks whether anything was lost; [`soak`] lets them
-//! call for long, and looks whether anything grows; [`bench`] measures each path beside its bare limit.
+//! call for long, and looks whether anything grows; [`mod@bench`] measures each path beside its bare limit.
 
 mod call;
 mod conclusion;
