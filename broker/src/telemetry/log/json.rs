@@ -1,7 +1,6 @@
 //! An event of the log as one JSON object on one line.
 //!
-//! Not the subscriber's own formatter: that one takes five times as long, as much as all else that is ours in a
-//! cached fetch.
+//! Not the subscriber's own formatter: that one took a tenth of the instructions of a cached fetch.
 
 use std::fmt;
 
