@@ -81,5 +81,5 @@ impl std::fmt::Display for Replica {
     }
 }
 
-/// A process keeps what it says in memory here: only what is waited for, and what went wrong.
+/// What is waited for, and what went wrong: a trial may last for hours, and its log is a file.
 const LOG: &str = "warn,dsn_broker::cli=info,dsn_broker::app=info";

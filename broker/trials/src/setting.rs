@@ -89,7 +89,12 @@ fn shorten(usual: &mut Configuration, timeout: &str) {
     }));
 }
 
-async fn run(binary: &Path, configuration: &Configuration, arguments: &[&str]) -> anyhow::Result<String> {
+/// What the program says with this configuration; an error if it fails.
+pub(crate) async fn run(
+    binary: &Path,
+    configuration: &Configuration,
+    arguments: &[&str],
+) -> anyhow::Result<String> {
     let output = Command::new(binary)
         .args(arguments)
         .arg("--config")
@@ -107,7 +112,7 @@ async fn run(binary: &Path, configuration: &Configuration, arguments: &[&str]) -
 }
 
 /// A client that trusts the world's authority alone.
-fn client(ca: &Path) -> anyhow::Result<reqwest::Client> {
+pub(crate) fn client(ca: &Path) -> anyhow::Result<reqwest::Client> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca)?)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

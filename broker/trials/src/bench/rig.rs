@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use devstack::{Claims, Configuration, Databases, Program, World};
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::journal::now;
+use crate::setting;
 
 /// Servers, a configuration, and the program.
 pub(super) struct Rig {
@@ -22,22 +22,11 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) async fn start(binary: &Path) -> anyhow::Result<Self> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let world = World::builder().durable(true).start().await?;
         let configuration = configuration(&world)?;
         configuration.write()?;
-        let migrated = Command::new(binary)
-            .args(["migrate", "--config"])
-            .arg(configuration.file())
-            .env_clear()
-            .output()
-            .await
-            .context("the program does not start")?;
-        if !migrated.status.success() {
-            bail!("the ledger could not be prepared: {}", String::from_utf8_lossy(&migrated.stderr));
-        }
-        let ca = reqwest::Certificate::from_pem(&std::fs::read(world.ca_path())?)?;
-        let client = reqwest::Client::builder().tls_certs_only([ca]).build()?;
+        setting::run(binary, &configuration, &["migrate"]).await?;
+        let client = setting::client(world.ca_path())?;
         let seconds = u64::try_from(now().timestamp())?;
         let day = Duration::from_secs(86_400);
         let token = world.oidc().mint(&Claims::of("app-bench").now(seconds).lifetime(day))?;
