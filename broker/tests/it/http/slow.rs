@@ -1,5 +1,6 @@
 //! Clients that take their time, or all of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -81,13 +82,29 @@ fn a_body_that_does_not_come_holds_its_caller_alone_and_not_for_long() {
         for heard in join_all((0..20).map(|_| exchange(slow("x", "content-length: 1000\r\n") + "{"))).await {
             assert_eq!(heard.status, Some(401), "{}", heard.text);
         }
-        let nobody = started.elapsed();
+        assert!(started.elapsed() < Duration::from_secs(15));
         stand.caller("app-orders").get("/v1/whoami").await.ok();
         // Somebody has a place each, until the time is over; beyond that there is none.
+        let full = AtomicBool::new(false);
         let held = join_all((0..4).map(|number| {
             let chunked = slow(&token, "transfer-encoding: chunked\r\n") + "1\r\n{\r\n";
             let long = slow(&token, "content-length: 1000\r\n") + "{";
-            exchange(if number % 2 == 0 { chunked } else { long })
+            let text = if number % 2 == 0 { chunked } else { long };
+            let (full, exchange) = (&full, &exchange);
+            async move {
+                // On a busy machine the four may come one after the other: they come again until they were there at once.
+                while !full.load(Ordering::Relaxed) {
+                    let started = Instant::now();
+                    let heard = exchange(text.clone()).await;
+                    // Whoever asks whether all places are taken takes one meanwhile.
+                    if heard.status == Some(503) {
+                        continue;
+                    }
+                    assert_eq!(heard.status, Some(504), "{}", heard.text);
+                    assert!(heard.text.contains("/problems/timeout"), "{}", heard.text);
+                    assert!(started.elapsed() >= Duration::from_millis(900), "it was not waited for");
+                }
+            }
         }));
         let turned_away = async {
             stand
@@ -100,14 +117,9 @@ fn a_body_that_does_not_come_holds_its_caller_alone_and_not_for_long() {
                     Ok(())
                 })
                 .await;
+            full.store(true, Ordering::Relaxed);
         };
-        let started = Instant::now();
-        let (held, ()) = tokio::join!(held, turned_away);
-        assert!(started.elapsed() >= Duration::from_millis(900) && nobody < Duration::from_secs(5));
-        for heard in held {
-            assert_eq!(heard.status, Some(504), "{}", heard.text);
-            assert!(heard.text.contains("/problems/timeout"), "{}", heard.text);
-        }
+        tokio::join!(held, turned_away);
         stand.caller("app-orders").get("/v1/whoami").await.ok();
         stand.stop().await;
     });
