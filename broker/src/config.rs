@@ -15,6 +15,7 @@ mod ledger;
 mod load;
 mod located;
 mod mistake;
+mod provider;
 mod role;
 mod schema;
 mod seal;
@@ -32,12 +33,15 @@ pub use audit::Audit;
 pub use binding::{Binding, Operator, Right, WorkloadPattern};
 pub use cache::{Cache, LocalCache, RedisCache};
 pub use claim_path::{ClaimPath, ClaimPathError};
-pub use database::{Admin, Ca, Database, Endpoint, EndpointTls, Sweep, SweepMode, Tls, TlsMode};
+pub use database::{
+    Admin, Ca, Database, Endpoint, EndpointKind, EndpointTls, Sweep, SweepMode, Tls, TlsMode,
+};
 pub use glob::Glob;
 pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
 pub use ledger::Ledger;
 pub use mistake::{ConfigError, Mistake};
-pub use role::{CredentialSpec, DynamicUser, Role};
+pub use provider::{Api, Db9, Neon, PlanetScale, Rds, RdsCredentials, ServiceToken};
+pub use role::{Access, ConnectToken, CredentialSpec, DynamicUser, Privileges, QuerySafety, Role};
 pub use seal::{Seal, SealKey};
 pub use secret_ref::{SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};

@@ -5,6 +5,7 @@
 //! what is already gone succeeds.
 
 mod breaker;
+mod kinds;
 pub mod postgres;
 mod site;
 
@@ -14,22 +15,35 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use kinds::New;
 pub use site::Site;
 
-use crate::config::{Database, DynamicUser};
+use crate::config::{CredentialSpec, Database, DynamicUser, SecretError};
 use crate::entropy::Entropy;
-use crate::model::{Credential, CredentialKind, EngineKind, Handle};
+use crate::model::{Credential, EngineKind, Handle};
 use crate::secret::Secret;
+use crate::time::Clock;
 
-/// Builds the engine of a database: the registry. Connects to nothing yet.
-pub fn build(
-    database: &Database,
-    admin_password: Secret,
-    entropy: Arc<dyn Entropy>,
-) -> Result<Engine, BuildError> {
+/// Builds the engine of a database: the registry. Reads the secrets that it needs, and connects to nothing yet.
+pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
-        EngineKind::Postgres => postgres::engine(database, admin_password, entropy),
+        EngineKind::Postgres => postgres::engine(database, tools),
+        EngineKind::Mysql
+        | EngineKind::PlanetscalePostgres
+        | EngineKind::PlanetscaleMysql
+        | EngineKind::Neon
+        | EngineKind::Db9
+        | EngineKind::Rds => Err(BuildError::NoAdmin),
     }
+}
+
+/// What engines work with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// What a database can do for us.
@@ -38,6 +52,8 @@ pub struct Engine {
     pub kind: EngineKind,
     /// Makes a fresh user per lease.
     pub dynamic_users: Option<Arc<dyn DynamicUsers>>,
+    /// Makes a provider's short-lived tokens.
+    pub connect_tokens: Option<Arc<dyn ConnectTokens>>,
     /// Tells how the database is, and what roles can really do there.
     pub inspection: Arc<dyn Inspection>,
 }
@@ -47,8 +63,10 @@ pub trait DynamicUsers: Send + Sync {
     /// What [`DynamicUsers::remove`] will need for a user of this name, known before it is made.
     fn handle(&self, username: &str, spec: &DynamicUser) -> Handle;
 
-    /// Creates the user; an existing one of that name is brought to the same state.
-    fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<(), EngineError>>;
+    /// Creates the user. Where it can be, an existing one of that name is brought to the same state; a provider that
+    /// keeps its secrets to itself is never asked twice for the same name: what it may have made is found by that
+    /// name when it is removed.
+    fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<Made, EngineError>>;
 
     /// Lets the user log in for `ttl` from now (by the database's clock).
     fn renew<'a>(&'a self, handle: &'a Handle, ttl: Duration) -> BoxFuture<'a, Result<(), EngineError>>;
@@ -59,15 +77,42 @@ pub trait DynamicUsers: Send + Sync {
     /// Ends sessions and removes the user. Succeeds if there is none.
     fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), EngineError>>;
 
-    /// The users there whose name begins with `prefix`.
+    /// The users there whose name (where the provider makes up its user names: the name that we gave them) begins
+    /// with `prefix`.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>>;
+}
+
+/// Makes a provider's short-lived tokens. Nothing takes them back: they end by themselves.
+pub trait ConnectTokens: Send + Sync {
+    /// A token with which `username` logs in.
+    fn token<'a>(&'a self, username: &'a str) -> BoxFuture<'a, Result<Made, EngineError>>;
+}
+
+/// What was made.
+#[derive(Debug)]
+pub struct Made {
+    /// User and password, and where they are good.
+    pub credential: Credential,
+    /// What the provider calls it, if ending it is easier with that.
+    pub id: Option<String>,
+    /// How long it is good from now on, where the provider decides that.
+    pub lifetime: Option<Duration>,
+}
+
+impl Made {
+    /// A credential that ends when we end it.
+    pub fn of(credential: Credential) -> Self {
+        Self { credential, id: None, lifetime: None }
+    }
 }
 
 /// A user to be made.
 #[derive(Debug)]
 pub struct NewUser<'a> {
-    /// Its name and password.
-    pub credential: &'a Credential,
+    /// Its name; where the provider makes up its user names, the name that it is to be found by.
+    pub name: &'a str,
+    /// Its password, where it is not the provider that makes it up.
+    pub password: &'a Secret,
     /// What it is made of.
     pub spec: &'a DynamicUser,
     /// Settings for each of its sessions.
@@ -81,8 +126,8 @@ pub trait Inspection: Send + Sync {
     /// Connects, and asks what the server is.
     fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>>;
 
-    /// What a user made of `spec` could really do, and what is wrong or missing for making it.
-    fn role<'a>(&'a self, spec: &'a DynamicUser) -> BoxFuture<'a, Result<RoleInfo, EngineError>>;
+    /// What a credential made of `spec` could really do, and what is wrong or missing for making it.
+    fn role<'a>(&'a self, spec: &'a CredentialSpec) -> BoxFuture<'a, Result<RoleInfo, EngineError>>;
 }
 
 /// What a server is.
@@ -118,6 +163,14 @@ pub enum EngineError {
         /// What it said.
         detail: String,
     },
+    /// It answered that it will not do it now: too many requests, or it is busy with something else. It was not done.
+    #[error("the database is busy: {detail}")]
+    Busy {
+        /// What it said.
+        detail: String,
+        /// When it may be asked again, from now.
+        retry_after: Duration,
+    },
 }
 
 /// Why an engine cannot be built.
@@ -129,6 +182,18 @@ pub enum BuildError {
         /// The name that was given.
         endpoint: String,
     },
+    /// The broker has no user there.
+    #[error("the broker has no user of its own there: say which with `admin`")]
+    NoAdmin,
+    /// An endpoint has no host.
+    #[error("the endpoint {endpoint:?} has no host")]
+    NoHost {
+        /// Its name.
+        endpoint: String,
+    },
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The CA cannot be read.
     #[error("the CA {} cannot be read", .path.display())]
     Ca {
@@ -137,11 +202,4 @@ pub enum BuildError {
         /// Why it cannot be read.
         source: std::io::Error,
     },
-}
-
-impl Engine {
-    /// The kinds of credential it can make.
-    pub fn kinds(&self) -> Vec<CredentialKind> {
-        self.dynamic_users.iter().map(|_| CredentialKind::DynamicUser).collect()
-    }
 }

@@ -1,12 +1,14 @@
 //! Values and state machines. No I/O, no clock: time is an argument.
 
 pub mod credential;
+pub mod engine;
 pub mod event;
 pub mod lease;
 pub mod name;
 pub mod workload;
 
-pub use credential::{Credential, CredentialKind, EngineKind, Handle, Share};
+pub use credential::{Credential, CredentialKind, Handle, Place, Share};
+pub use engine::{Admin, EngineFacts, EngineKind, Protocol};
 pub use event::{Action, Detail, Event, Recorded};
 pub use lease::{Lease, LeaseState, Reason, State, Times};
 pub use name::{DatabaseName, EndpointName, IssuerName, RoleName};

@@ -1,15 +1,15 @@
 //! What is built from a configuration, and replaced as a whole when a new one is loaded.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
 use crate::broker::Sites;
 use crate::cache::{Cache, CacheError};
-use crate::config::{Ca, Config, ConfigError, Database, Endpoint, SecretError, SecretRef};
-use crate::engine::{self, Site};
+use crate::config::{Ca, Config, ConfigError, Database, Endpoint, SecretError};
+use crate::engine::{self, Site, Tools};
 use crate::entropy::Entropy;
 use crate::identity::{Identity, IdentityError};
 use crate::ledger::LedgerError;
@@ -94,7 +94,7 @@ impl Current {
         let mut cas = BTreeMap::new();
         for (name, database) in &config.databases {
             read_cas(name, database, &mut cas)?;
-            let part = fingerprint(&[&format!("{database:?}"), &contents(&files_of(database))]);
+            let part = fingerprint(&[&format!("{database:?}"), &contents(&database.files())]);
             let kept = before.and_then(|(current, sites)| {
                 (current.parts.get(name.as_str()) == Some(&part)).then(|| sites.get(name).cloned()).flatten()
             });
@@ -154,8 +154,8 @@ fn build_site(
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Site, BuildError> {
-    let password = database.admin.password.read()?;
-    let engine = engine::build(database, password, entropy.clone())
+    let tools = Tools { clock: clock.clone(), entropy: entropy.clone() };
+    let engine = engine::build(database, &tools)
         .map_err(|source| BuildError::Engine { database: name.clone(), source })?;
     Ok(Site::new(name.clone(), database.clone(), engine, clock.clone()))
 }
@@ -182,21 +182,7 @@ fn ca_of<'a>(database: &'a Database, endpoint: &'a Endpoint) -> &'a Ca {
     endpoint.tls.as_ref().and_then(|tls| tls.ca.as_ref()).unwrap_or(&database.tls.ca)
 }
 
-/// The files that a database's part of the configuration names.
-fn files_of(database: &Database) -> Vec<&Path> {
-    let cas = database.endpoints.values().map(|endpoint| ca_of(database, endpoint));
-    let cas = cas.filter_map(|ca| match ca {
-        Ca::File(path) => Some(path.as_path()),
-        Ca::System => None,
-    });
-    let secret = match &database.admin.password {
-        SecretRef::File(path) => Some(path.as_path()),
-        SecretRef::Env(_) => None,
-    };
-    cas.chain(secret).collect()
-}
-
-fn contents(files: &[&Path]) -> String {
+fn contents(files: &[PathBuf]) -> String {
     files.iter().map(|path| fingerprint(&[&std::fs::read_to_string(path).unwrap_or_default()])).collect()
 }
 

@@ -67,14 +67,14 @@ impl Broker {
 
     async fn disable(&self, lease: &Lease) -> Result<(), EngineError> {
         let site = self.site(&lease.database)?;
-        site.call(site.dynamic_users()?.disable(&lease.handle)).await?;
+        site.call(site.engine.disable(&lease.handle)).await?;
         failpoint::pass("end.disabled");
         Ok(())
     }
 
     async fn remove(&self, lease: &Lease) -> Result<(), EngineError> {
         let site = self.site(&lease.database)?;
-        site.call(site.dynamic_users()?.remove(&lease.handle)).await?;
+        site.call(site.engine.remove(&lease.handle)).await?;
         failpoint::pass("end.removed");
         Ok(())
     }
@@ -82,6 +82,10 @@ impl Broker {
     async fn defer(&self, claimed: &Claimed, error: &EngineError) -> Result<(), LedgerError> {
         let lease = &claimed.lease;
         let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(claimed.attempts - 1)).min(LONGEST_PAUSE);
+        let pause = match error {
+            EngineError::Busy { retry_after, .. } => pause.max((*retry_after).min(LONGEST_PAUSE)),
+            EngineError::Unavailable { .. } | EngineError::Refused { .. } => pause,
+        };
         let due_at = self.clock.now() + pause;
         tracing::error!(
             lease.id = %lease.id, database.name = %lease.database, user = lease.handle.username,

@@ -9,13 +9,14 @@ use crate::broker::flight::Flight;
 use crate::broker::keep::Turn;
 use crate::broker::{Broker, failpoint, name};
 use crate::cache::{self, CacheKey};
-use crate::config::{CredentialSpec, Role};
-use crate::engine::{EngineError, NewUser, Site};
+use crate::config::Role;
+use crate::engine::{EngineError, Made, New, Site};
 use crate::entropy::{password, unit};
 use crate::id::LeaseId;
 use crate::ledger::{Change, Entry, Fence, LedgerError, NewLease, Refused};
 use crate::model::{
-    Action, Credential, DatabaseName, Event, Lease, LeaseState, Principal, RoleName, Share, State, Times,
+    Action, CredentialKind, DatabaseName, Event, Handle, Lease, LeaseState, Principal, RoleName, Share,
+    State, Times,
 };
 use crate::policy::Permit;
 use crate::time::Timestamp;
@@ -118,38 +119,39 @@ impl Broker {
         failpoint::pass("mint.start");
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let site = self.site(&mint.database).map_err(engine)?;
-        let CredentialSpec::DynamicUser(spec) = &mint.role.credential else {
-            return Err(engine(EngineError::Refused {
-                detail: "it cannot make this kind of credential".into(),
-            }));
-        };
-        let users = site.dynamic_users().map_err(engine)?;
+        let spec = &mint.role.credential;
         let now = self.clock.now();
         let id = LeaseId::new(now, &*self.entropy);
-        let username = name::username(self.tag().await?, &mint.role_name, id);
-        let lease = pending(mint, &site, id, users.handle(&username, spec), now);
+        let name = name::username(self.tag().await?, &mint.role_name, id);
+        let handle = site.engine.handle(spec, &name).map_err(engine)?;
+        let mut lease = pending(mint, &site, id, handle, now);
         self.open(mint, lease.clone()).await?;
         failpoint::pass("mint.pending");
 
-        let credential = Credential { username, password: password(&*self.entropy) };
-        let new = NewUser { credential: &credential, spec, parameters: &mint.role.parameters, ttl: mint.ttl };
-        let created = site.call(users.create(&new)).await;
-        self.metrics.mint(&mint.database, started.elapsed(), created.is_ok());
-        if let Err(error) = created {
-            // What did not answer may still be done: that is undone at the deadline, when it must be over.
-            if let EngineError::Refused { .. } = error {
-                self.condemn(&lease).await;
+        let password = password(&*self.entropy);
+        let new =
+            New { spec, name: &name, password: &password, parameters: &mint.role.parameters, ttl: mint.ttl };
+        let made = site.call(site.engine.make(&new)).await;
+        self.metrics.mint(&mint.database, started.elapsed(), made.is_ok());
+        let Made { credential, id: provider_id, lifetime } = match made {
+            Ok(made) => made,
+            Err(error) => {
+                // What did not answer may still be done: that is undone at the deadline, when it must be over.
+                if !matches!(error, EngineError::Unavailable { .. }) {
+                    self.condemn(&lease).await;
+                }
+                return Err(engine(error));
             }
-            return Err(engine(error));
-        }
+        };
         failpoint::pass("mint.created");
 
-        let times = self.times(now, mint);
+        lease.handle.id = provider_id;
+        let times = self.times(now, mint, lifetime);
         let handle = lease.handle.clone();
-        let activated = self.activate(mint, lease, times).await;
+        let activated = self.activate(mint, lease, &credential.username, times).await;
         if let Err(MintError::Superseded) = activated {
             // The reaper came before the user was there; it does not come again. The sweep is behind this.
-            site.call(users.remove(&handle)).await.map_err(engine)?;
+            site.call(site.engine.remove(&handle)).await.map_err(engine)?;
         }
         activated?;
         failpoint::pass("mint.active");
@@ -170,12 +172,18 @@ impl Broker {
         }
     }
 
-    async fn activate(&self, mint: &Mint, lease: Lease, times: Times) -> Result<(), MintError> {
+    async fn activate(
+        &self,
+        mint: &Mint,
+        lease: Lease,
+        username: &str,
+        times: Times,
+    ) -> Result<(), MintError> {
         let event = Event::new(times.issued_at, Action::LeaseIssued)
             .by(&mint.principal)
             .about(&lease)
             .in_request(&mint.request)
-            .with("username", lease.handle.username.as_str())
+            .with("username", username)
             .with("expires_at", times.expires_at.to_rfc3339());
         let active = lease.activate(times).map_err(|_| MintError::Superseded)?;
         let change = Change::Move { to: Box::new(active), fence: Fence::Unclaimed(LeaseState::Pending) };
@@ -194,19 +202,23 @@ impl Broker {
     }
 
     /// Half of the life is for the holder, half for its successor; the jitter keeps holders from coming all at once.
-    fn times(&self, issued_at: Timestamp, mint: &Mint) -> Times {
+    ///
+    /// What the provider ends by itself after `lifetime` lives no longer than that, and cannot be renewed.
+    fn times(&self, issued_at: Timestamp, mint: &Mint, lifetime: Option<Duration>) -> Times {
         let share = 0.5 - 0.1 * unit(&*self.entropy);
+        let [ttl, max_ttl] = [mint.ttl, mint.role.max_ttl()].map(|ttl| ttl.min(lifetime.unwrap_or(ttl)));
+        // To the microsecond, as the ledger keeps it.
+        let after = |span: Duration| (issued_at + span).trunc_subsecs(6);
         Times {
             issued_at,
-            // To the microsecond, as the ledger keeps it.
-            refresh_after: (issued_at + mint.ttl.mul_f64(share)).trunc_subsecs(6),
-            expires_at: issued_at + mint.ttl,
-            max_expires_at: issued_at + mint.role.max_ttl(),
+            refresh_after: after(ttl.mul_f64(share)),
+            expires_at: after(ttl),
+            max_expires_at: after(if lifetime.is_some() { ttl } else { max_ttl }),
         }
     }
 }
 
-fn pending(mint: &Mint, site: &Site, id: LeaseId, handle: crate::model::Handle, now: Timestamp) -> Lease {
+fn pending(mint: &Mint, site: &Site, id: LeaseId, handle: Handle, now: Timestamp) -> Lease {
     Lease {
         id,
         role: mint.role_name.clone(),
@@ -214,8 +226,9 @@ fn pending(mint: &Mint, site: &Site, id: LeaseId, handle: crate::model::Handle, 
         engine: site.engine.kind,
         principal: mint.principal.clone(),
         share: if mint.shared { mint.role.share } else { Share::Request },
+        // Nothing of ours ends the sessions of a token: they are not waited for.
+        drain: if handle.kind == CredentialKind::ConnectToken { Duration::ZERO } else { mint.role.drain.0 },
         handle,
-        drain: mint.role.drain.0,
         created_at: now,
         // Twice what the engine may take, and time for the ledger.
         state: State::Pending { deadline: now + site.timeout() * 2 + Duration::from_secs(30) },

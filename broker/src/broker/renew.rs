@@ -94,7 +94,7 @@ impl Broker {
             return Err(RenewError::NotRenewable { state: lease.state.name().as_str() });
         };
         let site = self.site(&lease.database)?;
-        site.call(site.dynamic_users()?.renew(&lease.handle, life)).await?;
+        site.call(site.engine.renew(&lease.handle, life)).await?;
         let event = Event::new(now, Action::LeaseRenewed)
             .by(by)
             .about(&to)

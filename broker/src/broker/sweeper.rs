@@ -86,7 +86,7 @@ impl Sweeper {
             candidates
         } else {
             let still_there: HashSet<String> =
-                site.call(site.dynamic_users()?.list(&prefix)).await?.into_iter().collect();
+                site.call(site.engine.list(&prefix)).await?.into_iter().collect();
             candidates.into_iter().filter(|user| still_there.contains(user)).collect()
         };
         let known = self.found(&site.name);
@@ -113,16 +113,15 @@ impl Sweeper {
     }
 
     async fn unaccounted(&self, site: &Site, prefix: &str) -> Result<Vec<String>, SweepError> {
-        let users = site.call(site.dynamic_users()?.list(prefix)).await?;
+        let users = site.call(site.engine.list(prefix)).await?;
         let accounted: HashSet<String> =
             self.broker.ledger.accounted_for(&site.name, &users).await?.into_iter().collect();
         Ok(users.into_iter().filter(|user| !accounted.contains(user)).collect())
     }
 
     async fn remove(&self, site: &Site, user: &str) -> Result<(), SweepError> {
-        let handle =
-            Handle { username: user.to_owned(), databases: vec![site.config.dbname.clone()], owner: None };
-        site.call(site.dynamic_users()?.remove(&handle)).await?;
+        let handle = Handle { databases: vec![site.config.dbname.clone()], ..Handle::of(user) };
+        site.call(site.engine.remove(&handle)).await?;
         self.record(site, Action::OrphanRemoved, user).await
     }
 

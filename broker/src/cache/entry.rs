@@ -1,5 +1,6 @@
 //! What is kept, and how it looks sealed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cache::{CacheKey, MARGIN};
 use crate::entropy::Entropy;
 use crate::id::LeaseId;
-use crate::model::{Credential, Times};
+use crate::model::{Credential, EndpointName, Place, Times};
 use crate::seal::{OpenError, Sealed, Sealer};
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -90,6 +91,12 @@ impl Entry {
             lease: self.lease,
             username: self.credential.username.as_str(),
             password: self.credential.password.expose(),
+            places: self
+                .credential
+                .places
+                .iter()
+                .map(|(name, place)| (name.clone(), stored(place)))
+                .collect(),
             times: self.times,
         };
         serde_json::to_writer(&mut *text, &stored).expect("an entry serializes");
@@ -99,8 +106,9 @@ impl Entry {
     pub(super) fn open(sealed: &Sealed, sealer: &Sealer, place: &[u8]) -> Result<Self, OpenError> {
         let text = sealer.open(sealed, place)?;
         let stored: Stored<String> = serde_json::from_slice(&text).map_err(|_| OpenError::Malformed)?;
-        let password = Secret::new(stored.password);
-        let credential = Credential { username: stored.username, password };
+        let places = stored.places.into_iter().map(|(name, place)| (name, opened(place))).collect();
+        let credential =
+            Credential { username: stored.username, password: Secret::new(stored.password), places };
         Ok(Self::new(stored.lease, credential, stored.times))
     }
 }
@@ -120,9 +128,36 @@ impl fmt::Debug for Rendered {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(bound(deserialize = "Text: Deserialize<'de>"))]
 struct Stored<Text> {
     lease: LeaseId,
     username: Text,
     password: Text,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    places: BTreeMap<EndpointName, StoredPlace<Text>>,
     times: Times,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredPlace<Text> {
+    host: Option<Text>,
+    port: Option<u16>,
+    username: Option<Text>,
+    password: Option<Text>,
+    dbname: Option<Text>,
+}
+
+fn stored(place: &Place) -> StoredPlace<&str> {
+    StoredPlace {
+        host: place.host.as_deref(),
+        port: place.port,
+        username: place.username.as_deref(),
+        password: place.password.as_ref().map(Secret::expose),
+        dbname: place.dbname.as_deref(),
+    }
+}
+
+fn opened(place: StoredPlace<String>) -> Place {
+    let StoredPlace { host, port, username, password, dbname } = place;
+    Place { host, port, username, password: password.map(Secret::new), dbname }
 }

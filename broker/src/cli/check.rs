@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::Current;
 use crate::cli::{File, count};
-use crate::config::{Config, CredentialSpec};
+use crate::config::Config;
 use crate::engine::Site;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::ledger::{As, Offline};
@@ -85,9 +85,8 @@ async fn check_site(config: &Config, site: &Site, report: &mut Report) {
         Err(error) => return report.mistake(error),
     }
     for (name, role) in config.roles.iter().filter(|(_, role)| role.database == site.name) {
-        let CredentialSpec::DynamicUser(spec) = &role.credential else { continue };
         println!(" role {name}");
-        match site.call(site.engine.inspection.role(spec)).await {
+        match site.call(site.engine.inspection.role(&role.credential)).await {
             Err(error) => report.mistake(error),
             Ok(info) => {
                 info.can.iter().for_each(|can| println!("  can {can}"));

@@ -86,6 +86,17 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// The text must be one host name or address.
+pub(super) fn host(host: &str, key: Key, mistakes: &mut Mistakes) {
+    let is_ip = host.parse::<IpAddr>().is_ok();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if host.is_empty() || !(is_ip || host.bytes().all(plain)) {
+        let message =
+            format!("{host:?} is not one host name or address, as it stands in the server's certificate");
+        mistakes.add(key, message);
+    }
+}
+
 /// The duration must not be shorter than `least`.
 pub(super) fn at_least(least: Span, span: Span, key: Key, mistakes: &mut Mistakes) {
     if span < least {

@@ -1,7 +1,7 @@
 //! `databases`: what can be connected to.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{SecretRef, Span};
-use crate::model::{EndpointName, EngineKind};
+use crate::config::provider::Section;
+use crate::config::{Db9, Neon, PlanetScale, Rds, SecretRef, Span};
+use crate::model::{self, EndpointName, EngineFacts, EngineKind, Protocol};
 
 /// A place to connect to, with the engine that makes credentials for it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -25,8 +26,21 @@ pub struct Database {
     /// Which certificates are trusted. Default: those of the system's roots.
     #[serde(default)]
     pub tls: Tls,
-    /// The broker's own credential there.
-    pub admin: Admin,
+    /// The broker's own credential there. Default: none, for engines that work through a provider's API.
+    #[serde(default)]
+    pub admin: Option<Admin>,
+    /// Where it is at PlanetScale. Default: nowhere.
+    #[serde(default)]
+    pub planetscale: Option<PlanetScale>,
+    /// Where it is at Neon. Default: nowhere.
+    #[serde(default)]
+    pub neon: Option<Neon>,
+    /// Where it is at DB9. Default: nowhere.
+    #[serde(default)]
+    pub db9: Option<Db9>,
+    /// What it is at Amazon RDS. Default: nothing.
+    #[serde(default)]
+    pub rds: Option<Rds>,
     /// How many things the broker does there at the same time. Default: `8`.
     #[serde(default = "concurrency")]
     pub concurrency: u32,
@@ -42,11 +56,24 @@ pub struct Database {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
-    /// The host name, as it stands in the server's certificate.
-    pub host: String,
-    /// The port. Default: `5432`.
-    #[serde(default = "port")]
-    pub port: u16,
+    /// The host name, as it stands in the server's certificate. Default: what the provider says, where there is one.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The port. Default: what the provider says, or `5432` for Postgres and `3306` for MySQL.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// The database, where it is called otherwise through this endpoint: `@replica`. Default: the database's `dbname`.
+    #[serde(default)]
+    pub dbname: Option<String>,
+    /// Which of a provider's ways in it is: `primary`, `replica` or `pooled`. Default: its name, if it is one of these, else `primary`.
+    #[serde(default)]
+    pub kind: Option<EndpointKind>,
+    /// The dedicated bouncer that it leads through (PlanetScale Postgres). Default: none.
+    #[serde(default)]
+    pub bouncer: Option<String>,
+    /// The compute that it leads to (Neon: `ep-…`). Default: that of its kind.
+    #[serde(default)]
+    pub compute: Option<String>,
     /// Where this endpoint's TLS differs from the database's. Default: nowhere.
     #[serde(default)]
     pub tls: Option<EndpointTls>,
@@ -56,6 +83,18 @@ pub struct Endpoint {
     /// How long a driver may take to connect; whole seconds. Default: `10s`.
     #[serde(default = "connect_timeout")]
     pub connect_timeout: Span,
+}
+
+/// Which of a provider's ways into a database an endpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointKind {
+    /// To the server that takes writes.
+    Primary,
+    /// To one that only reads.
+    Replica,
+    /// Through the provider's pooler, to the primary.
+    Pooled,
 }
 
 /// Which certificates are trusted for a database.
@@ -110,8 +149,9 @@ pub enum TlsMode {
 pub struct Admin {
     /// The user.
     pub username: String,
-    /// Its password.
-    pub password: SecretRef,
+    /// Its password. Default: the provider's API is asked for it (Neon), or a token is made (RDS).
+    #[serde(default)]
+    pub password: Option<SecretRef>,
     /// The endpoint through which the broker connects; never a pooler. Default: `primary`.
     #[serde(default = "primary")]
     pub endpoint: EndpointName,
@@ -145,37 +185,145 @@ impl Database {
         let endpoints = key.at("endpoints");
         if self.endpoints.is_empty() {
             mistakes.add(endpoints.clone(), "there is no endpoint: name at least `primary`");
-        } else if !self.endpoints.contains_key(&self.admin.endpoint) {
-            let (endpoint, known) = (&self.admin.endpoint, check::list(self.endpoints.keys()));
-            let message = format!("the database has no endpoint `{endpoint}`; it has {known}");
-            mistakes.add(key.at("admin").at("endpoint"), message);
         }
         for (name, endpoint) in &self.endpoints {
-            endpoint.check(&endpoints.at(name), mistakes);
+            endpoint.check(self.engine.facts(), &endpoints.at(name), mistakes);
         }
+        self.check_admin(&key.at("admin"), mistakes);
+        self.check_sections(key, mistakes);
         check::not_blank(&self.dbname, key.at("dbname"), mistakes);
         if let Ca::File(file) = &self.tls.ca {
             check::authorities(file, &key.at("tls").at("ca"), mistakes);
         }
-        check::not_blank(&self.admin.username, key.at("admin").at("username"), mistakes);
-        check::secret(&self.admin.password, &key.at("admin").at("password"), mistakes);
         check::not_zero(self.concurrency as usize, key.at("concurrency"), mistakes);
         check::at_least(Span(Duration::from_millis(10)), self.timeout, key.at("timeout"), mistakes);
         check::at_least(Span::secs(1), self.sweep.every, key.at("sweep").at("every"), mistakes);
     }
 }
 
-impl Endpoint {
-    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
-        let host = self.host.as_str();
-        let is_ip = host.parse::<std::net::IpAddr>().is_ok();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        if host.is_empty() || !(is_ip || host.bytes().all(plain)) {
+impl Database {
+    /// What clients speak to it.
+    pub fn protocol(&self) -> Protocol {
+        let particular = || self.rds.as_ref().map(|rds| rds.protocol);
+        self.engine.facts().protocol.or_else(particular).unwrap_or(Protocol::Postgres)
+    }
+
+    fn check_admin(&self, key: &Key, mistakes: &mut Mistakes) {
+        let engine = self.engine.as_str();
+        let Some(admin) = &self.admin else {
+            if self.engine.facts().admin == model::Admin::Needed {
+                mistakes.add(
+                    key.clone(),
+                    format!("the engine `{engine}` needs a user of its own in the database"),
+                );
+            }
+            return;
+        };
+        if self.engine.facts().admin == model::Admin::None {
             let message =
-                format!("{host:?} is not one host name or address, as it stands in the server's certificate");
-            mistakes.add(key.at("host"), message);
+                format!("the engine `{engine}` works through the provider's API and needs none: remove it");
+            mistakes.add(key.clone(), message);
         }
-        check::not_zero(self.port.into(), key.at("port"), mistakes);
+        if !self.endpoints.is_empty() && !self.endpoints.contains_key(&admin.endpoint) {
+            let (endpoint, known) = (&admin.endpoint, check::list(self.endpoints.keys()));
+            let message = format!("the database has no endpoint `{endpoint}`; it has {known}");
+            mistakes.add(key.at("endpoint"), message);
+        }
+        check::not_blank(&admin.username, key.at("username"), mistakes);
+        match &admin.password {
+            Some(password) => drop(check::secret(password, &key.at("password"), mistakes)),
+            None if matches!(self.engine, EngineKind::Neon | EngineKind::Rds) => {}
+            None => mistakes.add(key.at("password"), format!("the engine `{engine}` needs it")),
+        }
+    }
+
+    /// An engine has its own section and no other.
+    fn check_sections(&self, key: &Key, mistakes: &mut Mistakes) {
+        let engine = self.engine.as_str();
+        for (name, section) in self.sections() {
+            let wanted = self.engine.facts().section == Some(name);
+            match section {
+                Some(section) if wanted => section.check(&key.at(name), mistakes),
+                Some(_) => {
+                    mistakes.add(key.at(name), format!("the engine `{engine}` does not read this section"))
+                }
+                None if wanted => {
+                    mistakes.add(key.at(name), format!("the engine `{engine}` needs this section"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn sections(&self) -> [(&'static str, Option<&dyn Section>); 4] {
+        [
+            ("planetscale", self.planetscale.as_ref().map(|section| section as &dyn Section)),
+            ("neon", self.neon.as_ref().map(|section| section as &dyn Section)),
+            ("db9", self.db9.as_ref().map(|section| section as &dyn Section)),
+            ("rds", self.rds.as_ref().map(|section| section as &dyn Section)),
+        ]
+    }
+
+    /// The files that this part of the configuration names, secrets included.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.clone().file_references().into_iter().map(|file| file.clone()).collect()
+    }
+
+    pub(super) fn file_references(&mut self) -> Vec<&mut PathBuf> {
+        let mut files: Vec<_> = self.tls.ca.file_mut().into_iter().collect();
+        let password = self.admin.as_mut().and_then(|admin| admin.password.as_mut());
+        files.extend(password.and_then(SecretRef::file_mut));
+        let tls = self.endpoints.values_mut().filter_map(|endpoint| endpoint.tls.as_mut());
+        files.extend(tls.filter_map(|tls| tls.ca.as_mut().and_then(Ca::file_mut)));
+        let planetscale = self.planetscale.as_mut().map(|section| section as &mut dyn Section);
+        let neon = self.neon.as_mut().map(|section| section as &mut dyn Section);
+        let db9 = self.db9.as_mut().map(|section| section as &mut dyn Section);
+        let rds = self.rds.as_mut().map(|section| section as &mut dyn Section);
+        let sections = [planetscale, neon, db9, rds].into_iter().flatten();
+        files.extend(sections.flat_map(|section| section.files_mut()));
+        files
+    }
+}
+
+impl Ca {
+    /// The file, if it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::System => None,
+        }
+    }
+
+    /// The file, if it is in one.
+    pub(super) fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::System => None,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Which of a provider's ways in it is.
+    pub fn kind(&self, name: &EndpointName) -> EndpointKind {
+        self.kind.unwrap_or(match name.as_str() {
+            "replica" => EndpointKind::Replica,
+            "pooled" => EndpointKind::Pooled,
+            _ => EndpointKind::Primary,
+        })
+    }
+
+    fn check(&self, engine: &EngineFacts, key: &Key, mistakes: &mut Mistakes) {
+        match self.host.as_deref() {
+            Some(host) => check::host(host, key.at("host"), mistakes),
+            None if engine.knows_hosts => {}
+            None => {
+                mistakes.add(key.at("host"), format!("the engine `{}` cannot know it: say it", engine.name))
+            }
+        }
+        if let Some(port) = self.port {
+            check::not_zero(port.into(), key.at("port"), mistakes);
+        }
         if let Some(attrs) =
             self.target_session_attrs.as_deref().filter(|attrs| !SESSION_ATTRS.contains(attrs))
         {
@@ -226,10 +374,6 @@ fn concurrency() -> u32 {
 
 fn timeout() -> Span {
     Span(Duration::from_secs(10))
-}
-
-fn port() -> u16 {
-    5432
 }
 
 fn connect_timeout() -> Span {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Ca, Cache, Config, Issuer, JwksSource, SecretRef};
+use crate::config::{Cache, Config, Database, Issuer, JwksSource, SecretRef};
 
 impl Config {
     /// Every file that the configuration refers to, secrets included.
@@ -26,15 +26,15 @@ impl Config {
             files.extend([&mut tls.cert, &mut tls.key]);
             files.extend(&mut tls.client_ca);
         }
-        files.extend(secret(&mut self.ledger.url));
-        files.extend(self.ledger.owner_url.as_mut().and_then(secret));
+        files.extend(self.ledger.url.file_mut());
+        files.extend(self.ledger.owner_url.as_mut().and_then(SecretRef::file_mut));
         files.extend(&mut self.ledger.ca);
         if let Cache::Redis(redis) = &mut self.cache {
-            files.extend(secret(&mut redis.url));
+            files.extend(redis.url.file_mut());
             files.extend(&mut redis.ca);
         }
-        files.extend(self.seal.keys.iter_mut().filter_map(|key| secret(&mut key.key)));
-        files.extend(secret(&mut self.audit.key));
+        files.extend(self.seal.keys.iter_mut().filter_map(|key| key.key.file_mut()));
+        files.extend(self.audit.key.file_mut());
         for issuer in self.issuers.values_mut() {
             if let Issuer::Oidc(oidc) = issuer {
                 files.extend(&mut oidc.ca);
@@ -43,26 +43,7 @@ impl Config {
                 }
             }
         }
-        for database in self.databases.values_mut() {
-            files.extend(authority(&mut database.tls.ca));
-            files.extend(secret(&mut database.admin.password));
-            let tls = database.endpoints.values_mut().filter_map(|endpoint| endpoint.tls.as_mut());
-            files.extend(tls.filter_map(|tls| tls.ca.as_mut().and_then(authority)));
-        }
+        files.extend(self.databases.values_mut().flat_map(Database::file_references));
         files
-    }
-}
-
-fn secret(reference: &mut SecretRef) -> Option<&mut PathBuf> {
-    match reference {
-        SecretRef::File(file) => Some(file),
-        SecretRef::Env(_) => None,
-    }
-}
-
-fn authority(ca: &mut Ca) -> Option<&mut PathBuf> {
-    match ca {
-        Ca::File(file) => Some(file),
-        Ca::System => None,
     }
 }

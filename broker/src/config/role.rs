@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::{Database, Endpoint, Span};
-use crate::model::{CredentialKind, DatabaseName, EndpointName, Share};
+use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -47,15 +47,19 @@ pub enum CredentialSpec {
     /// A pair of users whose passwords are rotated in turn.
     RotatedPassword {},
     /// A provider's short-lived token, used as the password.
-    ConnectToken {},
+    ConnectToken(ConnectToken),
 }
 
-/// A fresh database user per lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A fresh database user per lease. Which of the keys an engine reads it says when it is given others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DynamicUser {
-    /// The database roles it becomes a member of: its privileges. Nothing is ever granted to it directly.
+    /// The database roles it becomes a member of: its privileges. Default: none.
+    #[serde(default)]
     pub member_of: Vec<String>,
+    /// What it may do where, for servers whose roles are not used (MySQL, MariaDB). Default: nothing but what its roles may.
+    #[serde(default)]
+    pub privileges: Vec<Privileges>,
     /// The role that its sessions act as, so that what they create belongs to that role and outlives the lease. Default: none, they act as the user itself.
     #[serde(default)]
     pub set_role: Option<String>,
@@ -65,6 +69,68 @@ pub struct DynamicUser {
     /// Other databases of the same server in which it may come to own things, to be cleaned up too. Default: none.
     #[serde(default)]
     pub databases: Vec<String>,
+    /// What it may do in the branch (PlanetScale MySQL). Default: none, and it must be said.
+    #[serde(default)]
+    pub access: Option<Access>,
+    /// Whether it only ever reads, from replicas (PlanetScale MySQL). Default: `false`.
+    #[serde(default)]
+    pub replica: bool,
+    /// The addresses that it may be used from (PlanetScale MySQL): `10.0.0.0/8`. Default: all.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+    /// Who gets what the user owns in the end (PlanetScale Postgres). Default: nobody, and a user that owns something cannot be removed.
+    #[serde(default)]
+    pub successor: Option<String>,
+    /// What becomes of a `DELETE` without a `WHERE` (PlanetScale Postgres). Default: as the branch has it.
+    #[serde(default)]
+    pub require_where_on_delete: Option<QuerySafety>,
+    /// What becomes of an `UPDATE` without a `WHERE` (PlanetScale Postgres). Default: as the branch has it.
+    #[serde(default)]
+    pub require_where_on_update: Option<QuerySafety>,
+}
+
+/// What a user may do somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Privileges {
+    /// Where: `orders.*` or `orders.customers`.
+    pub on: String,
+    /// What: `select`, `insert`, `update`, `delete`, `execute`, …
+    pub can: Vec<String>,
+}
+
+/// What a password may do in a branch of a PlanetScale MySQL database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Read.
+    Reader,
+    /// Write, and not read.
+    Writer,
+    /// Read and write.
+    Readwriter,
+    /// Also change the schema.
+    Admin,
+}
+
+/// What becomes of a statement that concerns all rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum QuerySafety {
+    /// It is done.
+    Off,
+    /// It is done, with a warning.
+    Warn,
+    /// It is refused.
+    On,
+}
+
+/// A provider's short-lived token, used as the password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectToken {
+    /// The database user that the token logs in, with the privileges that it was given there.
+    pub username: String,
 }
 
 impl Role {
@@ -110,8 +176,8 @@ impl Role {
         for (name, value) in &self.parameters {
             check_parameter(name, value, key.at("parameters").at(name), mistakes);
         }
-        if let CredentialSpec::DynamicUser(user) = &self.credential {
-            user.check(&key.at("credential"), mistakes);
+        if let CredentialSpec::ConnectToken(token) = &self.credential {
+            check::not_blank(&token.username, key.at("credential").at("username"), mistakes);
         }
     }
 
@@ -130,13 +196,43 @@ impl Role {
             let message =
                 format!("the engine `{}` has no `{}`; it has {known}", engine.as_str(), kind.as_str());
             mistakes.add(key.at("credential").at("kind"), message);
+        } else if let CredentialSpec::DynamicUser(user) = &self.credential {
+            user.check(database, &key.at("credential"), mistakes);
         }
     }
 }
 
 impl DynamicUser {
-    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
-        if self.member_of.is_empty() && self.set_role.is_none() {
+    /// The keys that say something.
+    fn keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("member_of", !self.member_of.is_empty()),
+            ("privileges", !self.privileges.is_empty()),
+            ("set_role", self.set_role.is_some()),
+            ("connection_limit", self.connection_limit.is_some()),
+            ("databases", !self.databases.is_empty()),
+            ("access", self.access.is_some()),
+            ("replica", self.replica),
+            ("cidrs", !self.cidrs.is_empty()),
+            ("successor", self.successor.is_some()),
+            ("require_where_on_delete", self.require_where_on_delete.is_some()),
+            ("require_where_on_update", self.require_where_on_update.is_some()),
+        ];
+        keys.into_iter().filter_map(|(name, said)| said.then_some(name)).collect()
+    }
+
+    fn check(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        let (engine, known) = (database.engine.as_str(), database.engine.facts().dynamic_user);
+        for name in self.keys().into_iter().filter(|name| !known.contains(name)) {
+            let message = format!("the engine `{engine}` has no `{name}`; it has {}", check::list(known));
+            mistakes.add(key.at(name), message);
+        }
+        if database.engine == EngineKind::PlanetscaleMysql {
+            if self.access.is_none() {
+                mistakes
+                    .add(key.at("access"), "say what it may do: `reader`, `writer`, `readwriter` or `admin`");
+            }
+        } else if self.member_of.is_empty() && self.set_role.is_none() && self.privileges.is_empty() {
             let message = "the user would be a member of nothing and could do nothing: name a database role";
             mistakes.add(key.at("member_of"), message);
         }
@@ -195,7 +291,7 @@ impl CredentialSpec {
         match self {
             Self::DynamicUser(_) => CredentialKind::DynamicUser,
             Self::RotatedPassword {} => CredentialKind::RotatedPassword,
-            Self::ConnectToken {} => CredentialKind::ConnectToken,
+            Self::ConnectToken(_) => CredentialKind::ConnectToken,
         }
     }
 }

@@ -111,6 +111,14 @@ impl SecretRef {
         }
     }
 
+    /// The file, if it is in one.
+    pub(super) fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Env(_) => None,
+        }
+    }
+
     fn place(&self) -> String {
         match self {
             Self::File(file) => file.display().to_string(),

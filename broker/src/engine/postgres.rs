@@ -26,21 +26,18 @@ use tokio::sync::Semaphore;
 
 use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
-use crate::config::{Database, DynamicUser};
+use crate::config::{CredentialSpec, Database, DynamicUser};
 use crate::engine::{
-    BuildError, DynamicUsers, Engine, EngineError, Inspection, NewUser, RoleInfo, ServerInfo,
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
 };
 use crate::entropy::{self, Entropy};
-use crate::model::{EngineKind, Handle};
-use crate::secret::Secret;
+use crate::model::{Credential, EngineKind, Handle};
 
 /// Builds the engine. Connects to nothing until it is used.
-pub fn engine(
-    database: &Database,
-    admin_password: Secret,
-    entropy: Arc<dyn Entropy>,
-) -> Result<Engine, BuildError> {
-    let options = options::connect_options(database)?;
+pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
+    let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
+    let admin_password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
+    let (options, entropy) = (options::connect_options(database, admin)?, Arc::clone(&tools.entropy));
     let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
     let postgres = Arc::new(Postgres {
         connections: Connections::new(options, admin_password, at_once, Arc::clone(&entropy)),
@@ -52,6 +49,7 @@ pub fn engine(
     Ok(Engine {
         kind: EngineKind::Postgres,
         dynamic_users: Some(Arc::clone(&postgres) as Arc<dyn DynamicUsers>),
+        connect_tokens: None,
         inspection: postgres,
     })
 }
@@ -91,15 +89,16 @@ impl DynamicUsers for Postgres {
                 databases.push(database.clone());
             }
         }
-        Handle { username: username.to_owned(), databases, owner: spec.set_role.clone() }
+        Handle { databases, owner: spec.set_role.clone(), ..Handle::of(username) }
     }
 
-    fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
+    fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<Made, EngineError>> {
         self.bounded(async move {
             let salt = entropy::bytes(&*self.entropy);
-            let verifier = scram::verifier(&user.credential.password, &salt)
+            let verifier = scram::verifier(user.password, &salt)
                 .ok_or_else(|| Failure::refused("the password is not printable ASCII"))?;
-            self.connections.run(&create::create(user, &verifier)?).await.map(drop)
+            self.connections.run(&create::create(user, &verifier)?).await?;
+            Ok(Made::of(Credential::new(user.name, user.password.clone())))
         })
     }
 
@@ -144,7 +143,14 @@ impl Inspection for Postgres {
         self.bounded(inspect::server(&self.connections))
     }
 
-    fn role<'a>(&'a self, spec: &'a DynamicUser) -> BoxFuture<'a, Result<RoleInfo, EngineError>> {
-        self.bounded(inspect::role(&self.connections, spec))
+    fn role<'a>(&'a self, spec: &'a CredentialSpec) -> BoxFuture<'a, Result<RoleInfo, EngineError>> {
+        self.bounded(async move {
+            match spec {
+                CredentialSpec::DynamicUser(spec) => inspect::role(&self.connections, spec).await,
+                CredentialSpec::ConnectToken(_) | CredentialSpec::RotatedPassword {} => {
+                    Ok(RoleInfo::default())
+                }
+            }
+        })
     }
 }

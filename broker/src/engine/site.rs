@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
-use crate::engine::{DynamicUsers, Engine, EngineError, breaker::Breaker};
+use crate::engine::{Engine, EngineError, breaker::Breaker};
 use crate::model::DatabaseName;
 use crate::time::Clock;
 
@@ -43,14 +43,6 @@ impl Site {
         let reachable = !matches!(result, Err(EngineError::Unavailable { .. }));
         self.breaker.record(self.clock.now(), admission, reachable);
         result
-    }
-
-    /// The capability of making users.
-    pub fn dynamic_users(&self) -> Result<&dyn DynamicUsers, EngineError> {
-        self.engine
-            .dynamic_users
-            .as_deref()
-            .ok_or_else(|| EngineError::Refused { detail: "its engine makes no users".to_owned() })
     }
 
     /// How long one call may take.

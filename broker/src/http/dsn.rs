@@ -17,7 +17,7 @@ use crate::http::caller::Caller;
 use crate::http::extract::{Body, Query, Segment};
 use crate::http::problem::{Problem, Refusals};
 use answer::{DsnAnswer, Shape};
-use target::Place;
+use target::Way;
 
 /// How the DSN is wanted.
 #[derive(Deserialize, Default, utoipa::IntoParams)]
@@ -110,14 +110,14 @@ async fn answer(
         }
         None => Format::Uri,
     };
-    let place = Place::find(&caller.current, &permit, wanted.endpoint.as_deref(), wanted.ca_file.as_deref())?;
+    let way = Way::find(&caller.current, &permit, wanted.endpoint.as_deref(), wanted.ca_file.as_deref())?;
     // What cannot be rendered is refused before anything is made.
-    place.can_render(format)?;
-    let purpose = place.purpose(format);
+    way.can_render(format)?;
+    let purpose = way.purpose(format);
     let ask = Ask { request: caller.request.clone(), purpose, ..ask };
     let issued = web.app.broker.issue(&permit, &ask).await?;
     let shape = if wants(headers, "text/plain") { Shape::Text } else { Shape::Json };
-    answer::render(&permit, &place, format, &issued, shape)
+    answer::render(&permit, &way, format, &issued, shape)
 }
 
 fn instance(headers: &HeaderMap) -> Result<Option<String>, Problem> {

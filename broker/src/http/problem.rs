@@ -4,6 +4,8 @@
 
 mod origin;
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -110,14 +112,14 @@ impl Kind {
         format!("/problems/{}", self.name())
     }
 
-    fn retry_after(self) -> Option<HeaderValue> {
-        let seconds = match self {
-            Self::TooManyRequests | Self::Overloaded => "1",
-            Self::LedgerUnavailable | Self::EngineUnavailable | Self::IssuerUnavailable => "2",
-            Self::QuotaExceeded => "30",
-            _ => return None,
-        };
-        Some(HeaderValue::from_static(seconds))
+    /// In seconds.
+    fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests | Self::Overloaded => Some(1),
+            Self::LedgerUnavailable | Self::EngineUnavailable | Self::IssuerUnavailable => Some(2),
+            Self::QuotaExceeded => Some(30),
+            _ => None,
+        }
     }
 }
 
@@ -130,6 +132,8 @@ pub struct Problem {
     field: Option<String>,
     /// Why, for the log.
     reason: Option<String>,
+    /// When to ask again, in seconds.
+    retry_after: Option<u64>,
 }
 
 /// The reason of a problem, handed to the log with the response.
@@ -168,7 +172,7 @@ fn type_uris() -> utoipa::openapi::schema::Object {
 impl Problem {
     /// A refusal of this kind.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, detail: None, field: None, reason: None }
+        Self { kind, detail: None, field: None, reason: None, retry_after: kind.retry_after() }
     }
 
     /// A field of the request is not valid.
@@ -179,6 +183,12 @@ impl Problem {
     /// … with a sentence for the caller.
     pub fn telling(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// … that is over, as far as is known, after this time.
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        self.retry_after = Some(time.as_secs().max(1));
         self
     }
 
@@ -202,8 +212,8 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = self.kind.retry_after() {
-            headers.insert(RETRY_AFTER, seconds);
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
         }
         if self.kind == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -143,7 +143,8 @@ async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> 
         "update leases \
             set state = $2, reason = $3, issued_at = $4, refresh_after = $5, expires_at = $6, \
                 max_expires_at = $7, ended_at = $8, due_at = $9, \
-                claim = null, claimed_until = null, attempts = 0, last_error = null \
+                claim = null, claimed_until = null, attempts = 0, last_error = null, \
+                handle = case when $13::text is null then handle else handle || jsonb_build_object('id', $13) end \
           where id = $1 and ($10::text is null or state = $10) and (not $11 or claim is null) \
             and ($12::uuid is null or claim = $12)",
     )
@@ -159,6 +160,7 @@ async fn move_lease(connection: &mut PgConnection, to: &Lease, fence: Fence) -> 
     .bind(from)
     .bind(unclaimed)
     .bind(claim)
+    .bind(to.handle.id.as_deref())
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)

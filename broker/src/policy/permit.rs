@@ -69,9 +69,10 @@ impl Permit {
 
 impl Usable {
     pub(super) fn new(name: &RoleName, role: &Role, database: &Database) -> Self {
-        let server = database.endpoints.get(&database.admin.endpoint);
-        let server = server.map(|endpoint| (&endpoint.host, endpoint.port));
-        let made_of = format!("{:?}", (role, database.engine, &database.dbname, server));
+        let admin = database.admin.as_ref().and_then(|admin| database.endpoints.get(&admin.endpoint));
+        let server = admin.map(|endpoint| (&endpoint.host, endpoint.port));
+        let provider = (&database.planetscale, &database.neon, &database.db9, &database.rds);
+        let made_of = format!("{:?}", (role, database.engine, &database.dbname, server, provider));
         let hash = digest(&SHA256, made_of.as_bytes());
         let fingerprint = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Self { name: name.clone(), role: role.clone(), database: database.clone(), fingerprint }

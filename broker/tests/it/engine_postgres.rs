@@ -6,18 +6,19 @@ mod outage;
 mod remove;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use devstack::{Postgres, PostgresBuilder, Version};
-use dsn_broker::config::{
-    Admin, Ca, Database, DynamicUser, Endpoint, EndpointTls, SecretRef, Span, Sweep, Tls,
-};
-use dsn_broker::engine::{DynamicUsers, Engine, EngineError, NewUser, postgres};
+use dsn_broker::config::{Ca, Database, DynamicUser, EndpointTls, SecretRef, Span};
+use dsn_broker::engine::{BuildError, DynamicUsers, Engine, EngineError, NewUser, Tools, postgres};
 use dsn_broker::entropy::{self, SystemEntropy};
-use dsn_broker::model::{Credential, EngineKind, Handle};
+use dsn_broker::model::{Credential, Handle};
 use dsn_broker::secret::Secret;
+use dsn_broker::time::SystemClock;
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -86,13 +87,12 @@ impl Server {
         spec: &DynamicUser,
         parameters: &[(&str, &str)],
     ) -> Result<Made, EngineError> {
-        let credential =
-            Credential { username: username.to_owned(), password: entropy::password(&SystemEntropy) };
+        let password = entropy::password(&SystemEntropy);
         let parameters: BTreeMap<_, _> =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let user =
-            NewUser { credential: &credential, spec, parameters: &parameters, ttl: Duration::from_secs(900) };
-        self.users().create(&user).await?;
+        let (password, ttl) = (&password, Duration::from_secs(900));
+        let user = NewUser { name: username, password, spec, parameters: &parameters, ttl };
+        let credential = self.users().create(&user).await?.credential;
         Ok(Made { handle: self.users().handle(username, spec), credential })
     }
 
@@ -123,40 +123,33 @@ struct Made {
 
 /// A database's configuration, through the endpoint `primary`.
 fn database(server: &Postgres) -> Database {
-    let endpoint = Endpoint {
-        host: server.host().to_owned(),
-        port: server.port(),
-        tls: None,
-        target_session_attrs: None,
-        connect_timeout: Span(Duration::from_secs(5)),
-    };
-    Database {
-        engine: EngineKind::Postgres,
-        endpoints: BTreeMap::from([("primary".parse().unwrap(), endpoint)]),
-        dbname: "app".to_owned(),
-        tls: Tls { ca: Ca::File(server.ca_path().to_owned()) },
-        admin: Admin {
-            username: ADMIN.to_owned(),
-            password: SecretRef::Env("UNUSED".to_owned()),
-            endpoint: "primary".parse().unwrap(),
-        },
-        concurrency: 8,
-        timeout: Span(Duration::from_secs(20)),
-        sweep: Sweep::default(),
-    }
+    serde_json::from_value(json!({
+        "engine": "postgres",
+        "endpoints": { "primary": { "host": server.host(), "port": server.port(), "connect_timeout": "5s" } },
+        "dbname": "app",
+        "tls": { "ca": { "file": server.ca_path() } },
+        "admin": { "username": ADMIN, "password": { "env": "UNUSED" } },
+        "timeout": "20s",
+    }))
+    .unwrap()
 }
 
 fn engine(database: &Database, password: &str) -> Engine {
-    postgres::engine(database, Secret::new(password), Arc::new(SystemEntropy)).unwrap()
+    try_engine(database, password).unwrap()
+}
+
+fn try_engine(database: &Database, password: &str) -> Result<Engine, BuildError> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(password.as_bytes()).unwrap();
+    let mut database = database.clone();
+    database.admin.as_mut().unwrap().password = Some(SecretRef::File(file.path().to_owned()));
+    let tools = Tools { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    postgres::engine(&database, &tools)
 }
 
 fn spec(member_of: &[&str]) -> DynamicUser {
-    DynamicUser {
-        member_of: member_of.iter().map(|group| (*group).to_owned()).collect(),
-        set_role: None,
-        connection_limit: None,
-        databases: vec![],
-    }
+    let member_of = member_of.iter().map(|group| (*group).to_owned()).collect();
+    DynamicUser { member_of, ..DynamicUser::default() }
 }
 
 /// What `psql` says to one statement.

@@ -15,8 +15,8 @@ use crate::engine::postgres::{quote, settings};
 /// Privileges come by membership alone. A grant on an object would change the object's catalogue row, which
 /// all users share: they would collide there, and in the end it would not hold them all.
 pub(super) fn create(user: &NewUser<'_>, verifier: &str) -> Result<String, Failure> {
-    let name = quote::literal(&user.credential.username)?;
-    let role = quote::identifier(&user.credential.username)?;
+    let name = quote::literal(user.name)?;
+    let role = quote::identifier(user.name)?;
     let groups = groups(user.spec);
     let memberships = quote::identifiers(groups.iter().copied())?;
     let group_names = quote::names(groups.iter().copied())?;

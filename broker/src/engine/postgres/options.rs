@@ -5,22 +5,24 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::config::{Ca, Database, TlsMode};
+use crate::config::{Admin, Ca, Database, TlsMode};
 use crate::engine::BuildError;
+use crate::model::Protocol;
 
 /// Everything but the password.
-pub(super) fn connect_options(database: &Database) -> Result<PgConnectOptions, BuildError> {
-    let name = &database.admin.endpoint;
+pub(super) fn connect_options(database: &Database, admin: &Admin) -> Result<PgConnectOptions, BuildError> {
+    let name = &admin.endpoint;
     let endpoint = database
         .endpoints
         .get(name)
         .ok_or_else(|| BuildError::NoEndpoint { endpoint: name.as_str().to_owned() })?;
+    let host = endpoint.host.as_deref().ok_or_else(|| BuildError::NoHost { endpoint: name.to_string() })?;
     let mode = endpoint.tls.as_ref().map_or(TlsMode::VerifyFull, |tls| tls.mode);
     let ca = endpoint.tls.as_ref().and_then(|tls| tls.ca.as_ref()).unwrap_or(&database.tls.ca);
     let options = PgConnectOptions::new_without_pgpass()
-        .host(&endpoint.host)
-        .port(endpoint.port)
-        .username(&database.admin.username)
+        .host(host)
+        .port(endpoint.port.unwrap_or(Protocol::Postgres.port()))
+        .username(&admin.username)
         .database(&database.dbname)
         .application_name("dsn-broker")
         .ssl_mode(match mode {

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use crate::config::{CredentialSpec, Right};
+use crate::config::Right;
 use crate::engine::{EngineError, RoleInfo, ServerInfo, Site};
 use crate::http::Web;
 use crate::http::caller::Caller;
@@ -85,8 +85,9 @@ pub(in crate::http) async fn show_database(
 async fn roles(caller: &Caller, site: &Site) -> BTreeMap<RoleName, RoleReport> {
     let mut reports = BTreeMap::new();
     for (name, role) in &caller.current.config.roles {
-        if let (true, CredentialSpec::DynamicUser(spec)) = (role.database == site.name, &role.credential) {
-            let asked: Result<RoleInfo, EngineError> = site.call(site.engine.inspection.role(spec)).await;
+        if role.database == site.name {
+            let inspected = site.engine.inspection.role(&role.credential);
+            let asked: Result<RoleInfo, EngineError> = site.call(inspected).await;
             let report = asked
                 .map_or_else(|error| RoleReport::Unknown { error: error.to_string() }, RoleReport::Known);
             reports.insert(name.clone(), report);

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::broker::Issued;
 use crate::dsn::{Format, Parameters};
 use crate::http::answer::Exposed;
-use crate::http::dsn::target::{Place, application_name, refusal};
+use crate::http::dsn::target::{Way, application_name, refusal};
 use crate::http::problem::{Kind, Problem};
 use crate::id::LeaseId;
 use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, RoleName};
@@ -87,16 +87,16 @@ pub(super) enum Shape {
 /// Renders what was issued for this place.
 pub(super) fn render(
     permit: &Permit,
-    place: &Place<'_>,
+    way: &Way<'_>,
     format: Format,
     issued: &Issued,
     shape: Shape,
 ) -> Result<Response, Problem> {
     match shape {
-        Shape::Text => with_answer(permit, place, format, issued, |answer| Ok(answer.as_text())),
+        Shape::Text => with_answer(permit, way, format, issued, |answer| Ok(answer.as_text())),
         Shape::Json => {
-            let json = || with_answer(permit, place, format, issued, |answer| answer.as_json());
-            let body = Bytes::from_owner(Body(issued.entry.rendered(place.asked(format), json)?));
+            let json = || with_answer(permit, way, format, issued, |answer| answer.as_json());
+            let body = Bytes::from_owner(Body(issued.entry.rendered(way.asked(format), json)?));
             Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
         }
     }
@@ -113,15 +113,14 @@ impl AsRef<[u8]> for Body {
 
 fn with_answer<T>(
     permit: &Permit,
-    place: &Place<'_>,
+    way: &Way<'_>,
     format: Format,
     issued: &Issued,
     write: impl FnOnce(&DsnAnswer<'_>) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let entry = &issued.entry;
     let application_name = application_name(permit, issued);
-    let credential = &entry.credential;
-    let target = place.target(&credential.username, &credential.password, &application_name);
+    let target = way.target(&entry.credential, &application_name)?;
     let rendered = format.render(&target).map_err(refusal)?;
     write(&DsnAnswer {
         lease_id: entry.lease,
@@ -129,7 +128,7 @@ fn with_answer<T>(
         database: permit.database_name(),
         engine: permit.database().engine,
         credential: permit.role().credential.kind(),
-        endpoint: place.name,
+        endpoint: way.name,
         format,
         parameters: Parts(&rendered.parameters),
         ca_pem: rendered.ca_pem,

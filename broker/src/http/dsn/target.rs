@@ -5,24 +5,25 @@ use crate::broker::Issued;
 use crate::cache::CacheKey;
 use crate::config::{Endpoint, TlsMode};
 use crate::dsn::{Format, Target, Trust};
-use crate::http::problem::Problem;
-use crate::model::{DatabaseName, EndpointName};
+use crate::http::problem::{Kind, Problem};
+use crate::model::{self, Credential, DatabaseName, EndpointName, Protocol};
 use crate::policy::Permit;
 use crate::secret::Secret;
 
 /// An endpoint, as the caller wants to use it.
-pub(super) struct Place<'a> {
+pub(super) struct Way<'a> {
     pub(super) name: &'a EndpointName,
     endpoint: &'a Endpoint,
     database: &'a DatabaseName,
     dbname: &'a str,
+    protocol: Protocol,
     ca: Option<&'a str>,
     ca_file: Option<&'a str>,
     /// Of the configuration that all of this is from.
     digest: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Way<'a> {
     /// The endpoint of this name, or the role's first.
     pub(super) fn find(
         current: &'a Current,
@@ -42,36 +43,63 @@ impl<'a> Place<'a> {
         let database = permit.database_name();
         let ca = current.ca(database, name);
         let (dbname, digest) = (permit.database().dbname.as_str(), current.digest.as_str());
-        Ok(Self { name, endpoint, database, dbname, ca, ca_file, digest })
+        Ok(Self {
+            name,
+            endpoint,
+            database,
+            dbname,
+            protocol: permit.database().protocol(),
+            ca,
+            ca_file,
+            digest,
+        })
     }
 
     /// Refuses a format that cannot say what has to be said.
     pub(super) fn can_render(&self, format: Format) -> Result<(), Problem> {
         let password = Secret::new("password");
-        format.parameters(&self.target("user", &password, "name")).map(drop).map_err(refusal)
+        // What the provider will say of it is not known before.
+        let place = self.endpoint.host.is_none().then(|| {
+            (self.name.clone(), model::Place { host: Some("host".to_owned()), ..model::Place::default() })
+        });
+        let credential =
+            Credential { username: "user".to_owned(), password, places: place.into_iter().collect() };
+        format.parameters(&self.target(&credential, "name")?).map(drop).map_err(refusal)
     }
 
     /// All that the driver has to know.
     pub(super) fn target<'b>(
         &'b self,
-        username: &'b str,
-        password: &'b Secret,
+        credential: &'b Credential,
         application_name: &'b str,
-    ) -> Target<'b> {
-        Target {
+    ) -> Result<Target<'b>, Problem> {
+        let place = credential.places.get(self.name);
+        // What the configuration says goes before what the provider says.
+        let host = self.endpoint.host.as_deref().or(place.and_then(|place| place.host.as_deref()));
+        let host = host.ok_or_else(|| {
+            Problem::new(Kind::EngineRefused).because(format!(
+                "the provider said no host for the endpoint {}: say it in the configuration",
+                self.name
+            ))
+        })?;
+        let port = self.endpoint.port.or(place.and_then(|place| place.port));
+        let dbname = self.endpoint.dbname.as_deref().or(place.and_then(|place| place.dbname.as_deref()));
+        let username = place.and_then(|place| place.username.as_deref());
+        let password = place.and_then(|place| place.password.as_ref());
+        Ok(Target {
             database: self.database,
-            host: &self.endpoint.host,
-            port: self.endpoint.port,
-            dbname: self.dbname,
-            username,
-            password,
+            host,
+            port: port.unwrap_or_else(|| self.protocol.port()),
+            dbname: dbname.unwrap_or(self.dbname),
+            username: username.unwrap_or(&credential.username),
+            password: password.unwrap_or(&credential.password),
             trust: self.ca.map_or(Trust::System, |pem| Trust::Private { pem }),
             ca_file: self.ca_file,
             mode: self.mode(),
             application_name,
             connect_timeout: self.endpoint.connect_timeout.0,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
-        }
+        })
     }
 
     /// What it is handed out for, for the record: format, endpoint, and what is weaker than it should be.

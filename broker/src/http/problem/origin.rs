@@ -21,6 +21,9 @@ impl From<&EngineError> for Problem {
         let kind = match error {
             EngineError::Unavailable { .. } => Kind::EngineUnavailable,
             EngineError::Refused { .. } => Kind::EngineRefused,
+            EngineError::Busy { retry_after, .. } => {
+                return Self::new(Kind::EngineUnavailable).retry_after(*retry_after).because(causes(error));
+            }
         };
         Self::new(kind).because(causes(error))
     }

@@ -91,7 +91,7 @@ pub(super) fn entry(clock: &ManualClock, life: Duration) -> Arc<Entry> {
         expires_at: now + life,
         max_expires_at: now + life,
     };
-    let credential = Credential { username: "v-orders-abc".to_owned(), password: Secret::new(PASSWORD) };
+    let credential = Credential::new("v-orders-abc", Secret::new(PASSWORD));
     Arc::new(Entry::new(LeaseId::new(now, &SystemEntropy), credential, times))
 }
 

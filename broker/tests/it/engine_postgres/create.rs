@@ -221,19 +221,19 @@ async fn users_are_listed_by_prefix_literally() {
 async fn a_superuser_can_be_the_brokers_user() {
     for server in servers().await {
         let mut database = database(&server.postgres);
-        database.admin.username = "postgres".to_owned();
+        database.admin.as_mut().unwrap().username = "postgres".to_owned();
         let engine = engine(&database, server.postgres.superuser_password());
         let users = engine.dynamic_users.unwrap();
         let spec = DynamicUser { set_role: Some("app_owner".to_owned()), ..spec(&["app_ro"]) };
-        let credential =
-            Credential { username: "super_1".to_owned(), password: entropy::password(&SystemEntropy) };
+        let password = entropy::password(&SystemEntropy);
         let user = NewUser {
-            credential: &credential,
+            name: "super_1",
+            password: &password,
             spec: &spec,
             parameters: &BTreeMap::new(),
             ttl: Duration::from_secs(60),
         };
-        users.create(&user).await.unwrap();
+        let credential = users.create(&user).await.unwrap().credential;
         let made = Made { handle: users.handle("super_1", &spec), credential };
         let mut session = server.connect(&made, "app").await.unwrap();
         server.see("app", "CREATE TABLE super_1 (); ALTER TABLE super_1 OWNER TO super_1").await;

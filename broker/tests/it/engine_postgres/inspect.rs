@@ -1,11 +1,12 @@
 //! What the server and its roles really are.
 
+use dsn_broker::config::CredentialSpec;
 use dsn_broker::engine::RoleInfo;
 
 use super::*;
 
 async fn inspect(engine: &Engine, spec: &DynamicUser) -> RoleInfo {
-    engine.inspection.role(spec).await.unwrap()
+    engine.inspection.role(&CredentialSpec::DynamicUser(spec.clone())).await.unwrap()
 }
 
 /// The statement at the end of a mistake.
@@ -48,7 +49,7 @@ async fn each_mistake_comes_with_the_statement_that_mends_it() {
             .see("app", "CREATE ROLE \"ad'min\" LOGIN PASSWORD 'Second-admin-1'; CREATE ROLE \"te\"\"am\"")
             .await;
         let mut database = database(&server.postgres);
-        database.admin.username = "ad'min".to_owned();
+        database.admin.as_mut().unwrap().username = "ad'min".to_owned();
         let engine = engine(&database, "Second-admin-1");
         let spec = DynamicUser { set_role: Some("later".to_owned()), ..spec(&["te\"am"]) };
 
@@ -58,10 +59,8 @@ async fn each_mistake_comes_with_the_statement_that_mends_it() {
                 .as_ref()
                 .unwrap()
                 .create(&NewUser {
-                    credential: &Credential {
-                        username: "mend_1".to_owned(),
-                        password: entropy::password(&SystemEntropy),
-                    },
+                    name: "mend_1",
+                    password: &entropy::password(&SystemEntropy),
                     spec: &spec,
                     parameters: &BTreeMap::new(),
                     ttl: Duration::from_secs(60),
@@ -141,7 +140,7 @@ async fn more_than_it_should_be_is_warned_about() {
         assert!(warnings.iter().any(|warning| warning.contains("owner of schema \"app\"")), "{warnings:?}");
 
         let mut database = database(&server.postgres);
-        database.admin.username = "postgres".to_owned();
+        database.admin.as_mut().unwrap().username = "postgres".to_owned();
         let engine = engine(&database, server.postgres.superuser_password());
         let warnings = inspect(&engine, &spec(&["app_ro"])).await.warnings;
         assert_eq!(warnings, ["the broker's user \"postgres\" is a superuser: CREATEROLE is enough for it"]);

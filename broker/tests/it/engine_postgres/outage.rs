@@ -101,8 +101,8 @@ async fn a_wrong_admin_password_is_refused_and_not_shown() {
 async fn what_cannot_be_built_says_what_is_missing() {
     let mut database = database(&servers().await[0].postgres);
     database.tls.ca = Ca::File(Path::new("/nowhere/ca.pem").to_owned());
-    let build = |database: &_| postgres::engine(database, Secret::new(""), Arc::new(SystemEntropy)).err();
+    let build = |database: &_| try_engine(database, "x").err();
     assert!(matches!(build(&database), Some(BuildError::Ca { path, .. }) if path.ends_with("ca.pem")));
-    database.admin.endpoint = "elsewhere".parse().unwrap();
+    database.admin.as_mut().unwrap().endpoint = "elsewhere".parse().unwrap();
     assert!(matches!(build(&database), Some(BuildError::NoEndpoint { endpoint }) if endpoint == "elsewhere"));
 }

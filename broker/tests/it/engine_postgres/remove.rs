@@ -180,9 +180,10 @@ async fn many_at_once_do_not_disturb_each_other() {
         let spec = DynamicUser { set_role: Some("app_owner".to_owned()), ..spec(&["app_ro", "app_rw"]) };
         let names: Vec<_> = (0..100).map(|number| format!("many_{number}")).collect();
         let creations = names.iter().map(|name| async {
-            let credential = Credential { username: name.clone(), password: Secret::new("Password-1") };
+            let password = Secret::new("Password-1");
             let (parameters, ttl) = (BTreeMap::new(), Duration::from_secs(60));
-            ours.create(&NewUser { credential: &credential, spec: &spec, parameters: &parameters, ttl }).await
+            let (password, spec, parameters) = (&password, &spec, &parameters);
+            ours.create(&NewUser { name, password, spec, parameters, ttl }).await
         });
         for creation in join_all(creations).await {
             creation.unwrap();
@@ -230,16 +231,17 @@ async fn removals_that_wait_do_not_keep_new_users_from_being_made() {
         let made = server.create("wait_1", &spec(&["app_ro"])).await;
         server.see("app", "BEGIN; GRANT SELECT ON app.orders TO wait_1; PREPARE TRANSACTION 'wait'").await;
 
-        let credential = Credential { username: "wait_2".to_owned(), password: Secret::new("Password-1") };
+        let password = Secret::new("Password-1");
         let (spec, parameters, ttl) = (spec(&["app_ro"]), BTreeMap::new(), Duration::from_secs(60));
-        let user = NewUser { credential: &credential, spec: &spec, parameters: &parameters, ttl };
+        let (password, spec, parameters) = (&password, &spec, &parameters);
+        let user = NewUser { name: "wait_2", password, spec, parameters, ttl };
         tokio::select! {
             // In this order, so that the removals come first and wait for the lock.
             biased;
             _ = futures_util::future::select_all((0..4).map(|_| users.remove(&made.handle))) => {
                 panic!("the lock does not hold");
             }
-            created = users.create(&user) => created.unwrap(),
+            created = users.create(&user) => drop(created.unwrap()),
         }
         server.see("app", "ROLLBACK PREPARED 'wait'").await;
         users.remove(&made.handle).await.unwrap();

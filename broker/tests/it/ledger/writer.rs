@@ -62,7 +62,7 @@ fn lease() -> Lease {
         engine: EngineKind::Postgres,
         principal: Principal { issuer: "i".parse().unwrap(), subject: "s".to_owned() },
         share: Share::Workload,
-        handle: Handle { username: "u".to_owned(), databases: vec![], owner: None },
+        handle: Handle::of("u"),
         drain: Duration::ZERO,
         created_at: now,
         state: State::Pending { deadline: now + Duration::from_secs(60) },

@@ -204,12 +204,7 @@ mod tests {
     }
 
     fn spec() -> DynamicUser {
-        DynamicUser {
-            member_of: vec!["app_ro".to_owned()],
-            set_role: None,
-            connection_limit: None,
-            databases: vec![],
-        }
+        DynamicUser { member_of: vec!["app_ro".to_owned()], ..DynamicUser::default() }
     }
 
     #[test]
