@@ -4,6 +4,8 @@
 //! idempotent: after an error whose effect is not known the same call may be made again, and ending
 //! what is already gone succeeds.
 
+#[expect(dead_code, reason = "the engines that use it come next")]
+mod api;
 mod breaker;
 mod kinds;
 pub mod postgres;
@@ -190,6 +192,14 @@ pub enum BuildError {
     NoHost {
         /// Its name.
         endpoint: String,
+    },
+    /// The provider's API cannot be used as it is configured.
+    #[error("the API {url} cannot be used: {reason}")]
+    Api {
+        /// Where it should be.
+        url: String,
+        /// Why not.
+        reason: String,
     },
     /// A secret cannot be read.
     #[error(transparent)]
