@@ -4,6 +4,7 @@
 mod current;
 mod observe;
 mod restart;
+mod rotate;
 mod watch;
 
 use std::path::PathBuf;
@@ -66,7 +67,15 @@ impl App {
         let sealer = Arc::new(current::sealer(&config)?);
         let cache = current::cache(&config, sealer.clone(), &clock, &entropy).await?;
         let (current, sites) = Current::build(config, None, &clock, &entropy)?;
-        let broker = Broker::new(ledger.clone(), cache, sites, clock.clone(), entropy, metrics.clone());
+        let broker = Broker::new(
+            ledger.clone(),
+            cache,
+            sealer.clone(),
+            sites,
+            clock.clone(),
+            entropy,
+            metrics.clone(),
+        );
         let stop = CancellationToken::new();
         let app = Arc::new(Self {
             failures: Failures::new(ledger, clock.clone()),
@@ -93,6 +102,7 @@ impl App {
         let mut tasks = self.tasks.lock().await;
         tasks.spawn(self.failures.clone().run(self.stop.clone()));
         tasks.spawn(self.sweeper.clone().run(self.stop.clone()));
+        tasks.spawn(rotate::run(self.clone()));
         tasks.spawn(observe::run(self.broker.clone(), self.stop.clone()));
     }
 

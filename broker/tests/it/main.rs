@@ -21,6 +21,7 @@ mod lease;
 mod ledger;
 mod outage;
 mod replica;
+mod rotation;
 mod stand;
 mod story;
 mod sweep;

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::engine::postgres::failure::{Failure, Kind, LOCK_NOT_AVAILABLE};
+use crate::engine::postgres::failure::{Failure, INVALID_PASSWORD, Kind, LOCK_NOT_AVAILABLE};
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
 
@@ -96,6 +96,20 @@ impl Connections {
         // Only a courtesy: what was asked has been answered.
         let _ = connection.close().await;
         result.map_err(|failure| failure.at(&place))
+    }
+
+    /// Whether a user logs in with this password.
+    pub(super) async fn logs_in(&self, username: &str, password: &Secret) -> Result<bool, Failure> {
+        let _slot = self.slot().await?;
+        let options = self.options.clone().username(username).password(password.expose());
+        match options.connect().await.map_err(Failure::from) {
+            Ok(connection) => {
+                let _ = connection.close().await;
+                Ok(true)
+            }
+            Err(failure) if failure.is(INVALID_PASSWORD) => Ok(false),
+            Err(failure) => Err(failure.at(&self.place())),
+        }
     }
 
     async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {

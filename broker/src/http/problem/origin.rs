@@ -36,6 +36,7 @@ impl From<IssueError> for Problem {
             IssueError::TtlTooLong { .. } | IssueError::TtlTooShort { .. } => {
                 Self::invalid("ttl", error.to_string())
             }
+            IssueError::OnlyOne => Self::invalid("body", error.to_string()),
             IssueError::InstanceUnknown => Self::invalid("Dsn-Instance", error.to_string()),
             IssueError::Busy | IssueError::Revoked => Self::new(Kind::Overloaded).because(error),
             IssueError::Record(_) => Self::new(Kind::LedgerUnavailable).because(causes(&error)),
