@@ -6,6 +6,7 @@ mod cleanup;
 mod health;
 mod link;
 mod mariadb;
+mod mysql_edge;
 mod oidc;
 mod postgres;
 mod process;
