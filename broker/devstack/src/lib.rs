@@ -20,6 +20,7 @@ mod postgres;
 mod program;
 mod redis;
 mod scratch;
+mod serving;
 mod world;
 
 pub use ca::{Ca, Issued, IssuedFiles};
