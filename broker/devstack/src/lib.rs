@@ -12,6 +12,7 @@ mod account;
 mod ca;
 mod cache;
 mod configuration;
+mod edge;
 mod entropy;
 mod link;
 mod oidc;
@@ -25,6 +26,7 @@ mod world;
 
 pub use ca::{Ca, Issued, IssuedFiles};
 pub use configuration::{Configuration, Databases, role};
+pub use edge::{Backend, Door, Edge, EdgeBuilder, Opening, Refusal, Route, Upstream};
 pub use link::Link;
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
 pub use postgres::{Certificate, ClockOffset, Part, Postgres, PostgresBuilder, Version, install};
