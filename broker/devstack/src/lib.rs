@@ -9,8 +9,10 @@
 //! None of this is fit for production, and it never enters a release build.
 
 mod account;
+mod api;
 mod ca;
 mod cache;
+mod clock;
 mod configuration;
 mod edge;
 mod entropy;
@@ -24,7 +26,9 @@ mod scratch;
 mod serving;
 mod world;
 
+pub use api::{Answer, Api, Fault, Limit, Request};
 pub use ca::{Ca, Issued, IssuedFiles};
+pub use clock::Clock;
 pub use configuration::{Configuration, Databases, role};
 pub use edge::{Backend, Door, Edge, EdgeBuilder, Opening, Refusal, Route, Upstream};
 pub use link::Link;
