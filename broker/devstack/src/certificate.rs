@@ -1,7 +1,8 @@
 //! What a server shows to clients that ask for TLS.
 
-use crate::ca::{Ca, IssuedFiles};
+use crate::ca::{Ca, Issued, IssuedFiles};
 use crate::scratch::Scratch;
+use crate::serving::LOOPBACK;
 
 /// What the server shows to clients that ask for TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,17 +21,20 @@ pub enum Certificate {
 impl Certificate {
     /// Puts it and its key into the server's folder.
     pub(crate) fn issue(self, ca: &Ca, scratch: &Scratch) -> anyhow::Result<Option<IssuedFiles>> {
-        let folder = scratch.path();
-        let files = match self {
-            Self::Good => ca.issue_to(folder, LOOPBACK)?,
-            Self::WrongName => ca.issue_to(folder, &["wrong.example"])?,
-            Self::Untrusted => Ca::generate()?.issue_to(folder, LOOPBACK)?,
+        let issued = match self {
+            Self::Good => ca.issue(LOOPBACK)?,
+            Self::WrongName => ca.issue(&["wrong.example"])?,
+            Self::Untrusted => Ca::generate()?.issue(LOOPBACK)?,
             Self::None => return Ok(None),
         };
+        Self::place(&issued, scratch).map(Some)
+    }
+
+    /// Puts this one and its key there.
+    pub(crate) fn place(issued: &Issued, scratch: &Scratch) -> anyhow::Result<IssuedFiles> {
+        let files = issued.write_to(scratch.path())?;
         scratch.account().adopt(&files.certificate)?;
         scratch.account().adopt(&files.key)?;
-        Ok(Some(files))
+        Ok(files)
     }
 }
-
-const LOOPBACK: &[&str] = &["localhost", "127.0.0.1", "::1"];

@@ -9,11 +9,14 @@
 //! None of this is fit for production, and it never enters a release build.
 
 mod account;
+mod api;
 mod ca;
 mod cache;
 mod certificate;
 mod client;
+mod clock;
 mod configuration;
+mod edge;
 mod entropy;
 mod link;
 mod mariadb;
@@ -25,13 +28,17 @@ mod program;
 mod redis;
 mod scratch;
 mod server;
+mod serving;
 mod template;
 mod tls;
 mod world;
 
+pub use api::{Answer, Api, Fault, Limit, Request};
 pub use ca::{Ca, Issued, IssuedFiles};
 pub use certificate::Certificate;
+pub use clock::Clock;
 pub use configuration::{Configuration, Databases, role};
+pub use edge::{Backend, Door, Edge, EdgeBuilder, Opening, Refusal, Route, Upstream};
 pub use link::Link;
 pub use mariadb::{MariaDb, MariaDbBuilder};
 pub use mysql_edge::MysqlEdge;

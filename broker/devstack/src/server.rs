@@ -120,6 +120,11 @@ impl<K: Kind> Server<K> {
         &self.inner.kind
     }
 
+    /// Its folder, which is closed to others.
+    pub(crate) fn folder(&self) -> &Path {
+        self.inner.scratch.path()
+    }
+
     pub(crate) async fn on_server<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner<K>) -> anyhow::Result<T> + Send + 'static,

@@ -9,7 +9,7 @@ use super::installation::Installation;
 use super::psql::Psql;
 use super::{Postgres, PostgresKind, settings, template};
 use crate::account::Account;
-use crate::ca::{self, Ca};
+use crate::ca::{self, Ca, Issued};
 use crate::certificate::Certificate;
 use crate::port::Port;
 use crate::scratch::{Scratch, Signal};
@@ -51,6 +51,8 @@ pub struct PostgresBuilder {
     version: Version,
     ca: Option<Ca>,
     certificate: Certificate,
+    issued: Option<Issued>,
+    behind_edge: bool,
     clock_offset: Option<ClockOffset>,
     durable: bool,
     disk: Option<(Part, u64)>,
@@ -63,6 +65,8 @@ impl Default for PostgresBuilder {
             version: Version::default(),
             ca: None,
             certificate: Certificate::default(),
+            issued: None,
+            behind_edge: false,
             clock_offset: None,
             durable: true,
             disk: None,
@@ -85,6 +89,18 @@ impl PostgresBuilder {
     /// What it shows to clients that ask for TLS.
     pub fn certificate(self, certificate: Certificate) -> Self {
         Self { certificate, ..self }
+    }
+
+    /// Shows this certificate instead of one of its own: one that an [`Edge`](crate::Edge) in front of it shows, too,
+    /// so that channel binding holds through both; issued by [`PostgresBuilder::ca`] for `localhost` and more.
+    pub fn issued(self, issued: &Issued) -> Self {
+        Self { issued: Some(issued.clone()), ..self }
+    }
+
+    /// Also takes passwords over plain TCP: for an [`Edge`](crate::Edge) that has ended TLS and leads here by
+    /// [`Postgres::plain_upstream`].
+    pub fn behind_edge(self) -> Self {
+        Self { behind_edge: true, ..self }
     }
 
     /// Lets its clock go wrong; needs the library `libfaketime`.
@@ -142,10 +158,14 @@ impl PostgresBuilder {
     }
 
     fn configure(&self, ca: &Ca, scratch: &Scratch) -> anyhow::Result<()> {
-        let tls = self.certificate.issue(ca, scratch)?;
+        let tls = match &self.issued {
+            Some(issued) => Some(Certificate::place(issued, scratch)?),
+            None => self.certificate.issue(ca, scratch)?,
+        };
         let data = scratch.path().join("data");
         append(&data.join("postgresql.conf"), &settings::server(tls.as_ref(), self.durable, &self.settings))?;
-        replace(&data.join("pg_hba.conf"), settings::access(tls.is_some()), scratch.account())
+        let access = settings::access(tls.is_some(), self.behind_edge);
+        replace(&data.join("pg_hba.conf"), &access, scratch.account())
     }
 }
 
