@@ -259,7 +259,9 @@ impl Broker {
     /// From now on its password is only good: for a `ttl`, as it was promised to those who have it.
     async fn supersede(&self, lease: &Lease, ttl: Duration) -> Result<(), MintError> {
         let now = self.clock.now();
-        let Ok(to) = Lease { drain: ttl, ..lease.clone() }.drain(now, Reason::Rotated) else { return Ok(()) };
+        let Ok(to) = Lease { drain: ttl, ..lease.clone() }.drain(now, Reason::Rotated) else {
+            return Ok(());
+        };
         let event = Event::new(now, Action::LeaseEnding).about(&to).with("reason", Reason::Rotated.as_str());
         let change = Change::Move { to: Box::new(to), fence: Fence::State(LeaseState::Active) };
         // Superseded: somebody has ended it already.

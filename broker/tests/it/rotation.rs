@@ -1,6 +1,7 @@
 //! Passwords that are rotated: one is handed out, the one before stays good for as long as was promised.
 
 mod crash;
+mod load;
 mod pair;
 
 use std::time::Duration;
