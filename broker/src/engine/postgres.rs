@@ -11,9 +11,10 @@ mod connections;
 mod create;
 mod failure;
 mod inspect;
+mod login;
 mod options;
 mod password;
-mod quote;
+pub(in crate::engine) mod quote;
 mod remove;
 mod scram;
 mod settings;
@@ -23,10 +24,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
 
 use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
+pub(in crate::engine) use self::login::{Login, PasswordSource};
 use crate::config::{CredentialSpec, Database, DynamicUser};
 use crate::engine::{
     BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
@@ -39,16 +42,9 @@ use crate::secret::Secret;
 /// Builds the engine. Connects to nothing until it is used.
 pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
-    let admin_password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
-    let (options, entropy) = (options::connect_options(database, admin)?, Arc::clone(&tools.entropy));
-    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
-    let postgres = Arc::new(Postgres {
-        connections: Connections::new(options, admin_password, at_once, Arc::clone(&entropy)),
-        removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
-        dbname: database.dbname.clone(),
-        timeout: database.timeout.0,
-        entropy,
-    });
+    let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
+    let login = Login::of(database, &admin.endpoint, &admin.username, Arc::new(password))?;
+    let postgres = Arc::new(Postgres::new(database, login, tools)?);
     Ok(Engine {
         kind: EngineKind::Postgres,
         dynamic_users: Some(Arc::clone(&postgres) as Arc<dyn DynamicUsers>),
@@ -58,7 +54,8 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     })
 }
 
-struct Postgres {
+/// A server that the broker logs in to, whoever runs it.
+pub(in crate::engine) struct Postgres {
     connections: Connections,
     /// Fewer than there are connections: removals that wait for locks must not keep new users from being made.
     removals: Semaphore,
@@ -69,6 +66,31 @@ struct Postgres {
 }
 
 impl Postgres {
+    /// Connects to nothing until it is used.
+    pub(in crate::engine) fn new(
+        database: &Database,
+        login: Login,
+        tools: &Tools,
+    ) -> Result<Self, BuildError> {
+        let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
+        let (options, entropy) = (options::connect_options(database, &login)?, Arc::clone(&tools.entropy));
+        Ok(Self {
+            connections: Connections::new(options, login.password, at_once, Arc::clone(&entropy)),
+            removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
+            dbname: database.dbname.clone(),
+            timeout: database.timeout.0,
+            entropy,
+        })
+    }
+
+    /// What the server answers to one statement, in which all names and values went through [`quote`].
+    pub(in crate::engine) fn ask<'a>(
+        &'a self,
+        sql: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<PgRow>, EngineError>> {
+        self.bounded(self.connections.run(sql))
+    }
+
     fn verifier(&self, password: &Secret) -> Result<String, Failure> {
         let salt = entropy::bytes(&*self.entropy);
         scram::verifier(password, &salt)
