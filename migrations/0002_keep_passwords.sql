@@ -7,6 +7,7 @@ create table passwords (
     username   text not null,
     secret     bytea,
     pending    bytea,
+    pending_at timestamptz,
     changed_at timestamptz not null,
     primary key (database, username)
 );

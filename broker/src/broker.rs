@@ -15,6 +15,7 @@ mod reaper;
 mod renew;
 mod revoke;
 mod rotate;
+mod rotate_admin;
 mod sweeper;
 
 use std::collections::BTreeMap;
@@ -26,10 +27,12 @@ use tokio_util::task::TaskTracker;
 
 pub use failures::Failures;
 pub use issue::{Ask, IssueError, Issued, MIN_TTL};
+pub use kept::LedgerPasswords;
 pub use mint::MintError;
 pub use reaper::Reaper;
 pub use renew::RenewError;
 pub use revoke::{Revocation, RevokeError};
+pub use rotate_admin::RotateError;
 pub use sweeper::{Orphans, Sweeper};
 
 use crate::cache::Cache;

@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "the engines that use it come next")]
 mod api;
 mod breaker;
+mod kept;
 mod kinds;
 pub mod postgres;
 mod site;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use kept::KeptPasswords;
 pub use kinds::New;
 pub use site::Site;
 
@@ -46,6 +48,8 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
     pub entropy: Arc<dyn Entropy>,
+    /// What is kept of the passwords of the broker's own user there.
+    pub kept: Arc<dyn KeptPasswords>,
 }
 
 /// What a database can do for us.

@@ -31,6 +31,7 @@ use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
 pub(in crate::engine) use self::login::{Login, PasswordSource};
 use crate::config::{CredentialSpec, Database, DynamicUser};
+use crate::engine::kept::Changeable;
 use crate::engine::{
     BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
     ServerInfo, Sessions, Tools,
@@ -43,7 +44,8 @@ use crate::secret::Secret;
 pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
     let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
-    let login = Login::of(database, &admin.endpoint, &admin.username, Arc::new(password))?;
+    let password = Arc::new(Changeable::new(&admin.username, password, Arc::clone(&tools.kept)));
+    let login = Login::of(database, &admin.endpoint, &admin.username, password)?;
     let postgres = Arc::new(Postgres::new(database, login, tools)?);
     Ok(Engine {
         kind: EngineKind::Postgres,

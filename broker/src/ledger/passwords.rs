@@ -16,8 +16,8 @@ pub struct KeptPassword {
     pub secret: Option<Vec<u8>>,
     /// The password that is in force if its change was cut short, sealed.
     pub pending: Option<Vec<u8>>,
-    /// When the one in force was set.
-    pub changed_at: DateTime<Utc>,
+    /// When that change began, where only one can be under way.
+    pub pending_at: Option<DateTime<Utc>>,
 }
 
 impl Ledger {
@@ -28,7 +28,7 @@ impl Ledger {
         usernames: &[String],
     ) -> Result<Vec<KeptPassword>, LedgerError> {
         let query = sqlx::query_as(
-            "select username, secret, pending, changed_at from passwords where database = $1 and username = any($2)",
+            "select username, secret, pending, pending_at from passwords where database = $1 and username = any($2)",
         )
         .bind(database.as_str())
         .bind(usernames)
@@ -56,6 +56,49 @@ impl Ledger {
         self.bounded("keeping a password that is about to be set", query).await.map(drop)
     }
 
+    /// Keeps a sealed password that is about to be set, unless such a change began after `stale` and has not ended.
+    pub async fn begin_change(
+        &self,
+        database: &DatabaseName,
+        username: &str,
+        sealed: &[u8],
+        now: Timestamp,
+        stale: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        let query = sqlx::query(
+            "insert into passwords (database, username, pending, pending_at, changed_at) \
+             values ($1, $2, $3, $4, $4) on conflict (database, username) \
+             do update set pending = excluded.pending, pending_at = excluded.pending_at \
+             where passwords.pending is null or passwords.pending_at <= $5",
+        )
+        .bind(database.as_str())
+        .bind(username)
+        .bind(sealed)
+        .bind(now)
+        .bind(stale)
+        .execute(&self.pool);
+        let done = self.bounded("beginning to change a password", query).await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Forgets a sealed password that was not set.
+    pub async fn drop_pending(
+        &self,
+        database: &DatabaseName,
+        username: &str,
+        sealed: &[u8],
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "update passwords set pending = null, pending_at = null \
+              where database = $1 and username = $2 and pending = $3",
+        )
+        .bind(database.as_str())
+        .bind(username)
+        .bind(sealed)
+        .execute(&self.pool);
+        self.bounded("forgetting a password that was not set", query).await.map(drop)
+    }
+
     /// Keeps a sealed password that was set, in the place of the one before.
     pub async fn keep_password(
         &self,
@@ -67,7 +110,8 @@ impl Ledger {
         let query = sqlx::query(
             "insert into passwords (database, username, secret, changed_at) values ($1, $2, $3, $4) \
              on conflict (database, username) \
-             do update set secret = excluded.secret, pending = null, changed_at = excluded.changed_at",
+             do update set secret = excluded.secret, pending = null, pending_at = null, \
+                           changed_at = excluded.changed_at",
         )
         .bind(database.as_str())
         .bind(username)

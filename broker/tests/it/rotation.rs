@@ -1,5 +1,6 @@
 //! Passwords that are rotated: one is handed out, the one before stays good for as long as was promised.
 
+mod admin;
 mod crash;
 mod load;
 mod pair;

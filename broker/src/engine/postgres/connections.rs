@@ -119,6 +119,29 @@ impl Connections {
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, Failure> {
         let password = self.password.password().await?;
+        let refused = match self.connect_with(options, &password).await {
+            Err(failure) if failure.is(INVALID_PASSWORD) => failure,
+            other => return other,
+        };
+        for other in self.password.others(&password).await {
+            match self.connect_with(options, &other).await {
+                Err(failure) if failure.is(INVALID_PASSWORD) => {}
+                connected => {
+                    if connected.is_ok() {
+                        self.password.was_right(&other);
+                    }
+                    return connected;
+                }
+            }
+        }
+        Err(refused)
+    }
+
+    async fn connect_with(
+        &self,
+        options: &PgConnectOptions,
+        password: &Secret,
+    ) -> Result<PgConnection, Failure> {
         let options = options.clone().password(password.expose());
         options.connect().await.map_err(|error| Failure::from(error).at(&self.place()))
     }
