@@ -10,16 +10,7 @@ const GIVEN: &str = "Given-password-1";
 /// The usual configuration, with an admin of its own.
 async fn with_admin() -> (Settings, String) {
     let (mut settings, _) = settings(json!("manual")).await;
-    let admin = format!("admin_{}", settings.target);
-    let sql = format!(
-        "create role {admin} login createrole password '{GIVEN}'; grant connect on database {} to {admin}",
-        settings.target
-    );
-    settings.world.orders().execute(&settings.target, &sql).await.unwrap();
-    let password = settings.secret("admin", GIVEN);
-    settings.merge(
-        &json!({ "databases": { "orders": { "admin": { "username": admin, "password": password } } } }),
-    );
+    let admin = settings.own_admin(GIVEN).await;
     (settings, admin)
 }
 
