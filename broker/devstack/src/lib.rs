@@ -9,6 +9,7 @@
 //! None of this is fit for production, and it never enters a release build.
 
 mod account;
+mod aws;
 mod ca;
 mod cache;
 mod configuration;
@@ -24,6 +25,7 @@ mod scratch;
 mod serving;
 mod world;
 
+pub use aws::{Aws, AwsKey, Given, KeyGiver, Rds};
 pub use ca::{Ca, Issued, IssuedFiles};
 pub use configuration::{Configuration, Databases, role};
 pub use edge::{Backend, Door, Edge, EdgeBuilder, Opening, Refusal, Route, Upstream};
