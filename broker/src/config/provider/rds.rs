@@ -159,6 +159,10 @@ impl Rds {
                     mistakes.add(key.at("parameters"), message);
                 }
             }
+            CredentialSpec::DynamicUser(user) if !user.privileges.is_empty() => {
+                let message = "Postgres has them from its roles: use `member_of`";
+                mistakes.add(key.at("credential").at("privileges"), message);
+            }
             CredentialSpec::DynamicUser(_) if database.admin.is_none() => {
                 let message =
                     format!("users are made by the broker's own user there: give `databases.{name}.admin`");
