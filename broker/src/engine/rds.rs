@@ -55,7 +55,7 @@ pub(super) fn engine(database: &Database, tools: &Tools) -> Result<Engine, Build
         kind: EngineKind::Rds,
         dynamic_users: users.clone().map(|users| users as Arc<dyn DynamicUsers>),
         connect_tokens: tokens.clone().map(|tokens| tokens as Arc<dyn ConnectTokens>),
-        inspection: Arc::new(Rds { database: database.clone(), tools: tools.clone(), users, tokens }),
+        inspection: Arc::new(Rds::new(database, tools, users, tokens)),
     })
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use sqlx::Row as _;
 use tokio::net::TcpStream;
 
 use crate::config::{ConnectToken, CredentialSpec, Database, DynamicUser};
@@ -15,35 +14,61 @@ use crate::model::EndpointName;
 
 /// A database at RDS.
 pub(super) struct Rds {
-    pub(super) database: Database,
-    pub(super) tools: Tools,
+    database: Database,
+    tools: Tools,
     /// With a user of the broker's own.
-    pub(super) users: Option<Arc<Postgres>>,
+    users: Option<Arc<Postgres>>,
     /// With AWS credentials.
-    pub(super) tokens: Option<Arc<Tokens>>,
+    tokens: Option<Arc<Tokens>>,
+}
+
+impl Rds {
+    pub(super) fn new(
+        database: &Database,
+        tools: &Tools,
+        users: Option<Arc<Postgres>>,
+        tokens: Option<Arc<Tokens>>,
+    ) -> Self {
+        let mut database = database.clone();
+        // One endpoint that hangs must leave time to tell of the others.
+        database.timeout.0 = database.timeout.0 * 3 / 4;
+        Self { database, tools: tools.clone(), users, tokens }
+    }
 }
 
 impl Inspection for Rds {
     fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>> {
         Box::pin(async move {
-            let credentials = match &self.tokens {
-                Some(tokens) => Some(tokens.credentials.keys().await?),
+            let keys = match &self.tokens {
+                Some(tokens) => Some(tokens.credentials.keys().await),
                 None => None,
             };
-            let mut version = match &self.users {
-                Some(users) => users.server().await?.version,
+            let (mut version, keys) = match &self.users {
+                Some(users) => (users.server().await?.version, keys),
                 None => {
+                    let keys = keys.transpose()?;
                     self.reach().await?;
-                    "a server at Amazon RDS, whose version is told to nobody without a login".to_owned()
+                    (
+                        "a server at Amazon RDS, whose version is told to nobody without a login".to_owned(),
+                        keys.map(Ok),
+                    )
                 }
             };
-            if let Some(keys) = credentials {
-                let until = keys.expires_at.map(|end| format!(", good until {}", end.to_rfc3339()));
-                version.push_str(&format!(
-                    "; AWS credentials {}{}",
-                    keys.access_key_id,
-                    until.unwrap_or_default()
-                ));
+            match keys {
+                Some(Ok(keys)) => {
+                    version.push_str("; AWS credentials ");
+                    version.push_str(&keys.access_key_id);
+                    if let Some(end) = keys.expires_at {
+                        version.push_str(&format!(", good until {}", end.to_rfc3339()));
+                    }
+                }
+                // What else the database is for goes on without them.
+                Some(Err(
+                    EngineError::Unavailable { detail }
+                    | EngineError::Refused { detail }
+                    | EngineError::Busy { detail, .. },
+                )) => version.push_str(&format!("; {detail}")),
+                None => {}
             }
             Ok(ServerInfo { version })
         })
@@ -144,16 +169,15 @@ impl Rds {
 async fn not_admitted(users: &Postgres, username: &str) -> Result<Option<String>, EngineError> {
     let (name, role) = (quoted(quote::literal(username))?, quoted(quote::identifier(username))?);
     let sql = format!(
-        "SELECT u.oid IS NOT NULL, coalesce(u.rolcanlogin, false), coalesce(pg_has_role(u.oid, i.oid, 'MEMBER'), false)
+        "SELECT CASE WHEN u.oid IS NULL THEN 'absent' WHEN NOT u.rolcanlogin THEN 'without login'
+                     WHEN coalesce(pg_has_role(u.oid, i.oid, 'MEMBER'), false) THEN 'admitted' ELSE 'no member' END
            FROM (VALUES (1)) v LEFT JOIN pg_roles u ON u.rolname = {name} LEFT JOIN pg_roles i ON i.rolname = 'rds_iam'"
     );
-    let rows = users.ask(&sql).await?;
-    let fact =
-        |index: usize| rows.first().and_then(|row| row.try_get::<bool, _>(index).ok()).unwrap_or_default();
-    Ok(match (fact(0), fact(1), fact(2)) {
-        (false, ..) => Some(format!("there is no user {role}: CREATE ROLE {role} LOGIN IN ROLE rds_iam;")),
-        (_, false, _) => Some(format!("{role} may not log in: ALTER ROLE {role} LOGIN;")),
-        (.., false) => Some(format!("{role} is not a member of rds_iam: GRANT rds_iam TO {role};")),
+    let found = users.texts(&sql).await?;
+    Ok(match found.first().map(String::as_str) {
+        Some("absent") => Some(format!("there is no user {role}: CREATE ROLE {role} LOGIN IN ROLE rds_iam;")),
+        Some("without login") => Some(format!("{role} may not log in: ALTER ROLE {role} LOGIN;")),
+        Some("no member") => Some(format!("{role} is not a member of rds_iam: GRANT rds_iam TO {role};")),
         _ => None,
     })
 }
@@ -165,11 +189,11 @@ async fn barred(users: &Postgres, spec: &DynamicUser) -> Result<Vec<String>, Eng
         "SELECT g.rolname::text FROM pg_roles g JOIN pg_roles i ON i.rolname = 'rds_iam'
           WHERE g.rolname = ANY ({groups}) AND NOT g.rolsuper AND pg_has_role(g.oid, i.oid, 'MEMBER') ORDER BY 1"
     );
-    let rows = users.ask(&sql).await?;
-    let names = rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok());
+    let names = users.texts(&sql).await?;
     names
+        .iter()
         .map(|name| {
-            let group = quoted(quote::identifier(&name))?;
+            let group = quoted(quote::identifier(name))?;
             Ok(format!(
                 "{group} is a member of rds_iam, and RDS lets its members in with tokens alone, never with a password: \
                  REVOKE rds_iam FROM {group};"
