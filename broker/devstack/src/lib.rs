@@ -9,9 +9,11 @@
 //! None of this is fit for production, and it never enters a release build.
 
 mod account;
+mod api;
 mod aws;
 mod ca;
 mod cache;
+mod clock;
 mod configuration;
 mod edge;
 mod entropy;
@@ -25,8 +27,10 @@ mod scratch;
 mod serving;
 mod world;
 
+pub use api::{Answer, Api, Fault, Limit, Request};
 pub use aws::{Aws, AwsKey, Given, KeyGiver, Rds};
 pub use ca::{Ca, Issued, IssuedFiles};
+pub use clock::Clock;
 pub use configuration::{Configuration, Databases, role};
 pub use edge::{Backend, Door, Edge, EdgeBuilder, Opening, Refusal, Route, Upstream};
 pub use link::Link;

@@ -40,7 +40,11 @@ pub(super) async fn open(state: &State, mut socket: TcpStream) -> io::Result<Opt
         return Err(malformed());
     }
     match Startup::read(&mut stream).await? {
-        Startup::Cancel(key) => state.cancel(&key).await.map(|()| None),
+        Startup::Cancel(key) => {
+            state.cancel(&key).await?;
+            // libpq takes an end without a farewell for a failure.
+            stream.shutdown().await.map(|()| None)
+        }
         Startup::Session { minor, parameters } => {
             let (socket, session) = stream.get_ref();
             let sni = session.server_name().map(str::to_owned);

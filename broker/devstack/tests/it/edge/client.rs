@@ -113,6 +113,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         [b'V', b'C', b'M'].map(|kind| fields[&kind].clone())
     }
 
+    /// The connection must be closed in order.
+    pub(super) async fn closed(&mut self) {
+        assert_eq!(timeout(PATIENCE, self.stream.read(&mut [0])).await.unwrap().unwrap(), 0);
+    }
+
     /// The session must be over.
     pub(super) async fn ended(&mut self) {
         assert!(self.next().await.is_err());
