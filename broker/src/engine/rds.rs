@@ -54,6 +54,7 @@ pub(super) fn engine(database: &Database, tools: &Tools) -> Result<Engine, Build
     Ok(Engine {
         kind: EngineKind::Rds,
         dynamic_users: users.clone().map(|users| users as Arc<dyn DynamicUsers>),
+        passwords: None,
         connect_tokens: tokens.clone().map(|tokens| tokens as Arc<dyn ConnectTokens>),
         inspection: Arc::new(Rds::new(database, tools, users, tokens)),
     })

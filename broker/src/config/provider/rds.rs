@@ -168,7 +168,7 @@ impl Rds {
                     format!("users are made by the broker's own user there: give `databases.{name}.admin`");
                 mistakes.add(key.at("credential").at("kind"), message);
             }
-            CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword {} => {}
+            CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_) => {}
         }
     }
 }

@@ -83,7 +83,7 @@ impl Inspection for Rds {
                     Ok(info)
                 }
                 (CredentialSpec::ConnectToken(token), _) => self.token_role(token).await,
-                (CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword {}, _) => {
+                (CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_), _) => {
                     Ok(RoleInfo::default())
                 }
             }
