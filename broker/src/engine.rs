@@ -10,6 +10,7 @@ mod breaker;
 mod kept;
 mod kinds;
 pub mod postgres;
+mod rds;
 mod site;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use crate::entropy::Entropy;
 use crate::model::{Credential, EngineKind, Handle};
 use crate::secret::Secret;
 use crate::time::Clock;
+use crate::tls::TlsError;
 
 /// Builds the engine of a database: the registry. Reads the secrets that it needs, and connects to nothing yet.
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
@@ -36,8 +38,8 @@ pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
         | EngineKind::PlanetscalePostgres
         | EngineKind::PlanetscaleMysql
         | EngineKind::Neon
-        | EngineKind::Db9
-        | EngineKind::Rds => Err(BuildError::NoAdmin),
+        | EngineKind::Db9 => Err(BuildError::NoAdmin),
+        EngineKind::Rds => rds::engine(database, tools),
     }
 }
 
@@ -244,4 +246,22 @@ pub enum BuildError {
         /// Why it cannot be read.
         source: std::io::Error,
     },
+    /// The section that says what is particular to the provider is missing.
+    #[error("the database has no section `{section}`")]
+    NoSection {
+        /// Its name.
+        section: &'static str,
+    },
+    /// No broker of this version can do that.
+    #[error("{what} is not there yet")]
+    NotYet {
+        /// What is not there.
+        what: &'static str,
+    },
+    /// TLS to the provider's API cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The client of the provider's API cannot be set up.
+    #[error("the client of the provider's API cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
 }

@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+mod aws;
 mod ca;
 mod cache;
 mod certificate;
@@ -34,6 +35,7 @@ mod tls;
 mod world;
 
 pub use api::{Answer, Api, Fault, Limit, Request};
+pub use aws::{Aws, AwsKey, Given, KeyGiver, Rds};
 pub use ca::{Ca, Issued, IssuedFiles};
 pub use certificate::Certificate;
 pub use clock::Clock;

@@ -232,7 +232,12 @@ impl Database {
         check::not_blank(&admin.username, key.at("username"), mistakes);
         match &admin.password {
             Some(password) => drop(check::secret(password, &key.at("password"), mistakes)),
-            None if matches!(self.engine, EngineKind::Neon | EngineKind::Rds) => {}
+            None if self.engine == EngineKind::Neon => {}
+            None if self.rds.as_ref().is_some_and(|rds| rds.credentials.is_some()) => {}
+            None if self.engine == EngineKind::Rds => {
+                let message = "give it, or the `rds.credentials` that sign a token in its place";
+                mistakes.add(key.at("password"), message);
+            }
             None => mistakes.add(key.at("password"), format!("the engine `{engine}` needs it")),
         }
     }
@@ -264,9 +269,17 @@ impl Database {
         ]
     }
 
-    /// The files that this part of the configuration names, secrets included.
+    /// The files that this part of the configuration names, secrets included; not those that its engine itself reads
+    /// again.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.clone().file_references().into_iter().map(|file| file.clone()).collect()
+        let own = self.files_of_the_engine();
+        let files = self.clone().file_references().into_iter().map(|file| file.clone()).collect::<Vec<_>>();
+        files.into_iter().filter(|file| !own.contains(file)).collect()
+    }
+
+    pub(super) fn files_of_the_engine(&self) -> Vec<PathBuf> {
+        let sections = self.sections().into_iter().filter_map(|(_, section)| section);
+        sections.flat_map(Section::files_of_the_engine).collect()
     }
 
     pub(super) fn file_references(&mut self) -> Vec<&mut PathBuf> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Cache, Config, CredentialSpec, Database, Issuer, JwksSource, SecretRef};
 
 impl Config {
-    /// Every file that the configuration refers to, secrets included.
+    /// Every file that the configuration refers to, secrets included; not those that engines read again by themselves.
     pub fn files(&self) -> Vec<PathBuf> {
         self.files.clone()
     }
@@ -17,7 +17,8 @@ impl Config {
             *file = folder.join(&file);
             files.push(file.clone());
         }
-        self.files = files;
+        let own: Vec<_> = self.databases.values().flat_map(Database::files_of_the_engine).collect();
+        self.files = files.into_iter().filter(|file| !own.contains(file)).collect();
     }
 
     fn file_references(&mut self) -> Vec<&mut PathBuf> {

@@ -24,6 +24,11 @@ pub(super) trait Section {
 
     /// The files that it names, secrets included.
     fn files_mut(&mut self) -> Vec<&mut PathBuf>;
+
+    /// Those of its files that the engine itself reads again: when one changes, nothing has to be loaded.
+    fn files_of_the_engine(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 }
 
 /// How a provider's API is reached.

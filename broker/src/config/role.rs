@@ -211,6 +211,9 @@ impl Role {
         } else if let CredentialSpec::DynamicUser(user) = &self.credential {
             user.check(database, &key.at("credential"), mistakes);
         }
+        if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
+            rds.check_role(self, database, key, mistakes);
+        }
     }
 }
 

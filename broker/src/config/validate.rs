@@ -94,7 +94,14 @@ impl Config {
             if !self.roles.values().any(|role| &role.database == name) {
                 doubts.add(key.clone(), "no role uses this database");
             }
+            let signs = database.rds.as_ref().is_some_and(|rds| rds.credentials.is_some());
             for (name, endpoint) in &database.endpoints {
+                let host = endpoint.host.as_deref().unwrap_or_default();
+                if signs && !host.to_ascii_lowercase().contains(".rds.amazonaws.com") {
+                    let message = "a token is good for the name that AWS gave the endpoint, ….rds.amazonaws.com, \
+                                   and not for another one that leads there";
+                    doubts.add(key.at("endpoints").at(name).at("host"), message);
+                }
                 let Some(tls) = endpoint.tls.as_ref().filter(|tls| tls.mode != TlsMode::VerifyFull) else {
                     continue;
                 };

@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
 
 use self::connections::Connections;
@@ -85,12 +84,16 @@ impl Postgres {
         })
     }
 
-    /// What the server answers to one statement, in which all names and values went through [`quote`].
-    pub(in crate::engine) fn ask<'a>(
+    /// What the server answers to one statement, in which all names and values went through [`quote`]: the first
+    /// column, which is text.
+    pub(in crate::engine) fn texts<'a>(
         &'a self,
         sql: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<PgRow>, EngineError>> {
-        self.bounded(self.connections.run(sql))
+    ) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        self.bounded(async move {
+            let rows = self.connections.run(sql).await?;
+            rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        })
     }
 
     fn verifier(&self, password: &Secret) -> Result<String, Failure> {

@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod dsn;
 mod engine_postgres;
+mod engine_rds;
 mod http;
 mod identity;
 mod layout;

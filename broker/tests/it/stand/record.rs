@@ -20,8 +20,8 @@ pub fn is_kept() -> bool {
 
 /// Records a secret that nobody must find in what is said.
 ///
-/// Of a URL it is the password. Of a token it is the signature: the tokens of one issuer begin alike, and without it
-/// nobody can do anything with the rest. Short ones are left out, because they would be found by chance; of long
+/// Of a URL it is the password. Of a token it is the signature (of RDS, too): the tokens of one issuer begin alike, and
+/// without it nobody can do anything with the rest. Short ones are left out, because they would be found by chance; of long
 /// ones the first characters are enough, and the search takes memory for each. A word that a test gives as a wrong
 /// proof counts, too: it must not be a word that the broker has a reason to say.
 pub fn secret(text: &str) {
@@ -31,6 +31,7 @@ pub fn secret(text: &str) {
     let url = url::Url::parse(text.trim()).ok();
     let text = url.as_ref().and_then(url::Url::password).unwrap_or(text);
     let text = if text.starts_with("eyJ") { text.rsplit('.').next().unwrap_or(text) } else { text };
+    let text = text.rsplit("X-Amz-Signature=").next().unwrap_or(text);
     for line in text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST) {
         append("secrets", &[&line.as_bytes()[..line.len().min(LONGEST)], b"\n"].concat());
     }
@@ -86,6 +87,11 @@ fn passwords(headers: &HeaderMap, text: &str) -> Vec<String> {
     }
     if !headers.contains_key("dsn-lease-id") {
         return Vec::new();
+    }
+    if let Some((_, signature)) = text.split_once("X-Amz-Signature") {
+        // Whatever a format made of the `=` before it, the rest is hexadecimal.
+        let signature = signature.trim_start_matches("%3D").trim_start_matches('=');
+        return vec![signature.chars().take_while(char::is_ascii_hexdigit).collect()];
     }
     // Passwords of ours are 32 letters and digits: no format has to quote or encode anything in them.
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
