@@ -19,8 +19,9 @@ use self::credentials::Credentials;
 use self::inspect::Rds;
 use self::token::Signer;
 use crate::config::Database;
+use crate::engine::kept::Changeable;
 use crate::engine::postgres::{Login, PasswordSource, Postgres};
-use crate::engine::{BuildError, ConnectTokens, DynamicUsers, Engine, EngineError, Made, Tools};
+use crate::engine::{BuildError, ConnectTokens, DynamicUsers, Engine, EngineError, Made, Passwords, Tools};
 use crate::model::{Credential, EndpointName, EngineKind, Place, Protocol};
 use crate::secret::Secret;
 use crate::time::{Clock, Timestamp};
@@ -42,7 +43,9 @@ pub(super) fn engine(database: &Database, tools: &Tools) -> Result<Engine, Build
     let users = match &database.admin {
         Some(admin) => {
             let password: Arc<dyn PasswordSource> = match (&admin.password, &tokens) {
-                (Some(password), _) => Arc::new(password.read()?),
+                (Some(password), _) => {
+                    Arc::new(Changeable::new(&admin.username, password.read()?, Arc::clone(&tools.kept)))
+                }
                 (None, Some(tokens)) => tokens.as_password(&admin.endpoint, &admin.username),
                 (None, None) => return Err(BuildError::NoAdmin),
             };
@@ -54,7 +57,7 @@ pub(super) fn engine(database: &Database, tools: &Tools) -> Result<Engine, Build
     Ok(Engine {
         kind: EngineKind::Rds,
         dynamic_users: users.clone().map(|users| users as Arc<dyn DynamicUsers>),
-        passwords: None,
+        passwords: users.clone().map(|users| users as Arc<dyn Passwords>),
         connect_tokens: tokens.clone().map(|tokens| tokens as Arc<dyn ConnectTokens>),
         inspection: Arc::new(Rds::new(database, tools, users, tokens)),
     })

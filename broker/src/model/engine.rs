@@ -167,7 +167,11 @@ static DB9: EngineFacts = EngineFacts {
 
 static RDS: EngineFacts = EngineFacts {
     name: "rds",
-    credential_kinds: &[CredentialKind::ConnectToken, CredentialKind::DynamicUser],
+    credential_kinds: &[
+        CredentialKind::ConnectToken,
+        CredentialKind::DynamicUser,
+        CredentialKind::RotatedPassword,
+    ],
     protocol: None,
     section: Some("rds"),
     admin: Admin::Optional,

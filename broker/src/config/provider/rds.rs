@@ -163,9 +163,11 @@ impl Rds {
                 let message = "Postgres has them from its roles: use `member_of`";
                 mistakes.add(key.at("credential").at("privileges"), message);
             }
-            CredentialSpec::DynamicUser(_) if database.admin.is_none() => {
+            CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_)
+                if database.admin.is_none() =>
+            {
                 let message =
-                    format!("users are made by the broker's own user there: give `databases.{name}.admin`");
+                    format!("this is done by the broker's own user there: give `databases.{name}.admin`");
                 mistakes.add(key.at("credential").at("kind"), message);
             }
             CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_) => {}

@@ -48,7 +48,7 @@ fn databases_at_rds() {
         (
             rds(&with(KEY), USER),
             &[
-                "roles.billing-reader.credential.kind: users are made by the broker's own user there: give `databases.billing.admin`",
+                "roles.billing-reader.credential.kind: this is done by the broker's own user there: give `databases.billing.admin`",
             ],
         ),
         (

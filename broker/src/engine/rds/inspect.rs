@@ -82,6 +82,7 @@ impl Inspection for Rds {
                     info.mistakes.extend(barred(users, user).await?);
                     Ok(info)
                 }
+                (CredentialSpec::RotatedPassword(_), Some(users)) => users.role(spec).await,
                 (CredentialSpec::ConnectToken(token), _) => self.token_role(token).await,
                 (CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_), _) => {
                     Ok(RoleInfo::default())
