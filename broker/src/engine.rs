@@ -4,10 +4,10 @@
 //! idempotent: after an error whose effect is not known the same call may be made again, and ending
 //! what is already gone succeeds.
 
-#[expect(dead_code, reason = "the engines that use it come next")]
 mod api;
 mod breaker;
 mod kinds;
+pub mod planetscale;
 pub mod postgres;
 mod site;
 
@@ -30,12 +30,9 @@ use crate::time::Clock;
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
         EngineKind::Postgres => postgres::engine(database, tools),
-        EngineKind::Mysql
-        | EngineKind::PlanetscalePostgres
-        | EngineKind::PlanetscaleMysql
-        | EngineKind::Neon
-        | EngineKind::Db9
-        | EngineKind::Rds => Err(BuildError::NoAdmin),
+        EngineKind::PlanetscalePostgres => planetscale::postgres(database, tools),
+        EngineKind::PlanetscaleMysql => planetscale::mysql(database, tools),
+        EngineKind::Mysql | EngineKind::Neon | EngineKind::Db9 | EngineKind::Rds => Err(BuildError::NoAdmin),
     }
 }
 
