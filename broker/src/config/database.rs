@@ -77,6 +77,9 @@ pub struct Endpoint {
     /// Where this endpoint's TLS differs from the database's. Default: nowhere.
     #[serde(default)]
     pub tls: Option<EndpointTls>,
+    /// Whether drivers begin with TLS instead of asking for it first (libpq's `sslnegotiation=direct`): one round trip less. Only libpq 17 and later can, and earlier ones refuse the whole DSN. Default: `false`.
+    #[serde(default)]
+    pub direct_tls: bool,
     /// libpq's `target_session_attrs`, e.g. `read-write` where `host` resolves to several servers. Default: none.
     #[serde(default)]
     pub target_session_attrs: Option<String>,
@@ -187,7 +190,12 @@ impl Database {
             mistakes.add(endpoints.clone(), "there is no endpoint: name at least `primary`");
         }
         for (name, endpoint) in &self.endpoints {
-            endpoint.check(self.engine.facts(), &endpoints.at(name), mistakes);
+            let key = endpoints.at(name);
+            endpoint.check(self.engine.facts(), &key, mistakes);
+            endpoint.check_way(self.engine, endpoint.kind(name), &key, mistakes);
+            if endpoint.direct_tls && self.protocol() != Protocol::Postgres {
+                mistakes.add(key.at("direct_tls"), "MySQL has no such thing: remove it");
+            }
         }
         self.check_admin(&key.at("admin"), mistakes);
         self.check_sections(key, mistakes);
@@ -337,6 +345,31 @@ impl Endpoint {
         }
         if let Some(tls) = &self.tls {
             tls.check(&key.at("tls"), mistakes);
+        }
+    }
+}
+
+impl Endpoint {
+    /// The ways in that a provider has.
+    fn check_way(&self, engine: EngineKind, kind: EndpointKind, key: &Key, mistakes: &mut Mistakes) {
+        if self.bouncer.is_some() && engine != EngineKind::PlanetscalePostgres {
+            let message = format!("the engine `{}` has no bouncers: remove it", engine.as_str());
+            mistakes.add(key.at("bouncer"), message);
+        }
+        if let Some(bouncer) = &self.bouncer {
+            check::not_blank(bouncer, key.at("bouncer"), mistakes);
+        }
+        if engine == EngineKind::PlanetscalePostgres
+            && kind == EndpointKind::Replica
+            && self.bouncer.is_none()
+            && self.port == Some(6432)
+        {
+            let message = "the bouncer at 6432 leads to the primary alone: remove the port, or name a `bouncer` for replicas";
+            mistakes.add(key.at("port"), message);
+        }
+        if engine == EngineKind::PlanetscaleMysql && kind == EndpointKind::Pooled {
+            let message = "PlanetScale MySQL pools by itself and has no pooled way in: say `kind: primary` or `replica`";
+            mistakes.add(key.at("kind"), message);
         }
     }
 }

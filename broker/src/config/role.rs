@@ -199,6 +199,9 @@ impl Role {
         } else if let CredentialSpec::DynamicUser(user) = &self.credential {
             user.check(database, &key.at("credential"), mistakes);
         }
+        if let Some(planetscale) = &database.planetscale {
+            planetscale.check_role(self, key, mistakes);
+        }
     }
 }
 
