@@ -12,6 +12,7 @@ mod error;
 mod format;
 mod json;
 mod keyword;
+mod my_cnf;
 mod parameters;
 mod pgpass;
 mod uri;
@@ -19,7 +20,7 @@ mod uri;
 use std::time::Duration;
 
 use crate::config::TlsMode;
-use crate::model::DatabaseName;
+use crate::model::{DatabaseName, Protocol};
 use crate::secret::Secret;
 
 pub use error::RenderError;
@@ -31,6 +32,8 @@ pub use parameters::{Parameter, Parameters, Value};
 pub struct Target<'a> {
     /// The database, by its name in the configuration.
     pub database: &'a DatabaseName,
+    /// What the driver has to speak.
+    pub protocol: Protocol,
     /// The host, as its certificate names it.
     pub host: &'a str,
     /// The port.
@@ -90,6 +93,7 @@ mod tests {
         let password = Secret::new(WORST);
         let mut target = Target {
             database: &database,
+            protocol: Protocol::Postgres,
             host: "db.example.com",
             port: 6432,
             dbname: "orders",
@@ -155,15 +159,15 @@ mod tests {
 
     #[test]
     fn a_private_ca_has_to_get_to_the_driver_somehow() {
-        for format in Format::ALL {
-            let without = render_with(*format, |target| target.trust = PRIVATE);
-            let with = render_with(*format, |target| {
+        for format in Format::for_protocol(Protocol::Postgres) {
+            let without = render_with(format, |target| target.trust = PRIVATE);
+            let with = render_with(format, |target| {
                 (target.trust, target.ca_file) = (PRIVATE, Some("/etc/my ca.pem"));
             });
             match format {
                 Format::Json => assert!(without.unwrap().contains(r#""ca_pem":"-----BEGIN"#)),
                 Format::Pgpass => assert_eq!(without, with),
-                Format::Uri | Format::Keyword | Format::Env | Format::Dotenv => {
+                _ => {
                     let error = without.unwrap_err().to_string();
                     assert!(error.contains("ca_file=/") && error.contains("/v1/databases/orders/ca.pem"));
                     assert!(error.contains(format.name()));
@@ -171,6 +175,72 @@ mod tests {
                     assert!(with.contains("/etc/my ca.pem") || with.contains("=%2Fetc%2Fmy%20ca.pem"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_same_for_mysql() {
+        const ENCODED: &str = "Ab%2Bc%2Fd%3De%40f%3Ag%25h%3Fi%23j%26k%21l%20%24m%27n%22o%5Cp%3Bq%2Cr%5Bs%5D%7Bt%7D%7Cu%3Cv%3Ew%60";
+        let render = |format, change: fn(&mut Target<'_>)| {
+            render_with(format, |target| {
+                target.protocol = Protocol::Mysql;
+                change(target);
+            })
+        };
+        let uri =
+            format!("mysql://app.x%7Creplica:{ENCODED}@db.example.com:6432/orders?ssl-mode=VERIFY_IDENTITY");
+        assert_eq!(render(Format::Uri, |_| {}).unwrap(), uri);
+        assert_eq!(render(Format::Dotenv, |_| {}).unwrap(), format!("DATABASE_URL='{uri}'\n"));
+        let private = |target: &mut Target<'_>| (target.trust, target.ca_file) = (PRIVATE, Some("/ca.pem"));
+        assert_eq!(render(Format::Uri, private).unwrap(), format!("{uri}&ssl-ca=%2Fca.pem"));
+        assert_eq!(
+            render(Format::MyCnf, private).unwrap(),
+            "[client]\nprotocol=tcp\nhost=\"db.example.com\"\nport=\"6432\"\nuser=\"app.x|replica\"\n\
+             password=\"Ab+c/d=e@f:g%h?i#j&k!l $m'n\\\"o\\\\p;q,r[s]{t}|u<v>w`\"\nssl-ca=\"/ca.pem\"\n\
+             connect-timeout=\"3\"\nssl-verify-server-cert=1\n[mariadb-client]\ndatabase=\"orders\"\n"
+        );
+        let json = render(Format::Json, private).unwrap();
+        for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {
+            assert!(json.contains(part) && json.contains("\"program_name\":"), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_weaker_mode_is_said_or_refused() {
+        let render = |format, trust| {
+            render_with(format, |target| {
+                (target.protocol, target.mode) = (Protocol::Mysql, TlsMode::VerifyCa);
+                (target.trust, target.ca_file) = (trust, Some("/ca.pem"));
+            })
+        };
+        assert!(render(Format::Uri, PRIVATE).unwrap().ends_with("?ssl-mode=VERIFY_CA&ssl-ca=%2Fca.pem"));
+        assert!(matches!(render(Format::Uri, Trust::System), Err(RenderError::HostNotVerified { .. })));
+        assert!(matches!(render(Format::MyCnf, PRIVATE), Err(RenderError::NotInFormat { .. })));
+    }
+
+    #[test]
+    fn a_format_for_other_databases_names_those_that_fit() {
+        let error = |format, protocol| {
+            render_with(format, |target| target.protocol = protocol).unwrap_err().to_string()
+        };
+        assert_eq!(
+            error(Format::Pgpass, Protocol::Mysql),
+            "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, json"
+        );
+        assert_eq!(
+            error(Format::MyCnf, Protocol::Postgres),
+            "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, json"
+        );
+    }
+
+    #[test]
+    fn an_option_file_has_no_line_that_its_readers_would_cut() {
+        for (length, fits) in [(2000, true), (2001, false)] {
+            let password: &'static Secret = Box::leak(Box::new(Secret::new("\\".repeat(length))));
+            let text = render_with(Format::MyCnf, |target| {
+                (target.protocol, target.password) = (Protocol::Mysql, password);
+            });
+            assert_eq!(text.is_ok(), fits);
         }
     }
 
@@ -204,8 +274,8 @@ mod tests {
     #[test]
     fn what_cannot_be_said_is_refused_by_every_format() {
         let refused = |parameter, change: fn(&mut Target<'_>)| {
-            for format in Format::ALL {
-                let error = render_with(*format, change).unwrap_err();
+            for format in Format::for_protocol(Protocol::Postgres) {
+                let error = render_with(format, change).unwrap_err();
                 assert!(
                     matches!(error, RenderError::Inexpressible { parameter: found, .. } if found == parameter),
                     "{format}: {error}"
@@ -252,6 +322,7 @@ mod tests {
         let password = Secret::new(WORST);
         let target = Target {
             database: &database,
+            protocol: Protocol::Postgres,
             host: "h",
             port: 1,
             dbname: "d",

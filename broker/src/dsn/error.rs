@@ -1,5 +1,5 @@
 use crate::dsn::{Format, Parameter};
-use crate::model::DatabaseName;
+use crate::model::{DatabaseName, Protocol};
 
 /// Why a target cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,22 @@ pub enum RenderError {
         format: Format,
         /// The database whose CA it is.
         database: DatabaseName,
+    },
+    /// The format is for databases of another kind.
+    #[error("the format `{format}` is not for {}: use one of {}", .protocol.as_str(), names(*.protocol))]
+    OtherProtocol {
+        /// The format that was asked for.
+        format: Format,
+        /// What the database speaks.
+        protocol: Protocol,
+    },
+    /// The format has no words for a value that others can say.
+    #[error("the format `{format}` {why}")]
+    NotInFormat {
+        /// The format that was asked for.
+        format: Format,
+        /// What it cannot say, and what can.
+        why: &'static str,
     },
     /// The path of the CA file is not one.
     #[error("ca_file {why}: give the absolute path of the CA on the machine that will connect")]
@@ -38,4 +54,8 @@ pub enum RenderError {
         /// What is wrong with it.
         why: &'static str,
     },
+}
+
+fn names(protocol: Protocol) -> String {
+    Format::for_protocol(protocol).map(Format::name).collect::<Vec<_>>().join(", ")
 }

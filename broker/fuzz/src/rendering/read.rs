@@ -6,24 +6,27 @@ use std::net::Ipv6Addr;
 use std::str::Chars;
 
 use dsn_broker::dsn::Format;
+use dsn_broker::model::Protocol;
 use serde_json::Value;
 use url::Url;
 
 type Read = BTreeMap<String, String>;
 
-/// What the text says, by libpq's names.
-pub(super) fn read(format: Format, text: &str) -> Read {
+/// What the text says, by the names of its world.
+pub(super) fn read(protocol: Protocol, format: Format, text: &str) -> Read {
+    let scheme = if protocol == Protocol::Mysql { "mysql" } else { "postgresql" };
     match format {
-        Format::Uri => uri(text),
+        Format::Uri => uri(scheme, text),
         Format::Keyword => keyword(text),
         Format::Env => env(text),
         Format::Dotenv => {
             let uri_alone = text.strip_prefix("DATABASE_URL='").unwrap().strip_suffix("'\n").unwrap();
             // Readers disagree about these, whatever stands around them.
             assert!(!uri_alone.contains(['\'', '"', '\\', '$', '`', '#', ' ']), "{uri_alone}");
-            uri(uri_alone)
+            uri(scheme, uri_alone)
         }
         Format::Pgpass => pgpass(text),
+        Format::MyCnf => my_cnf(text),
         Format::Json => json(text),
     }
 }
@@ -33,7 +36,7 @@ fn add(read: &mut Read, key: &str, value: impl Into<String>) {
 }
 
 /// As a URL (RFC 3986), by a reader that browsers agree with. The host is taken from the text: such readers rewrite it.
-fn uri(text: &str) -> Read {
+fn uri(scheme: &str, text: &str) -> Read {
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
     let (front, behind) = text.split_once('@').unwrap();
     // RFC 6874's zones are in libpq's manual, but browsers never took them up.
@@ -42,7 +45,7 @@ fn uri(text: &str) -> Read {
         None => text.to_owned(),
     };
     let url = Url::parse(&url).unwrap();
-    assert_eq!((url.scheme(), url.fragment()), ("postgresql", None));
+    assert_eq!((url.scheme(), url.fragment()), (scheme, None));
     let mut read = Read::new();
     add(&mut read, "user", decoded(url.username()));
     add(&mut read, "password", decoded(url.password().unwrap()));
@@ -151,6 +154,29 @@ fn pgpass(text: &str) -> Read {
         }
     }
     add(&mut read, "password", password);
+    read
+}
+
+/// <https://mariadb.com/kb/en/configuring-mariadb-with-option-files/>
+fn my_cnf(text: &str) -> Read {
+    let mut read = Read::new();
+    for line in text.strip_suffix('\n').unwrap().split('\n') {
+        if line.starts_with('[') {
+            assert!(["[client]", "[mariadb-client]"].contains(&line), "{line}");
+            continue;
+        }
+        assert!(line.len() < 4095, "it would be cut");
+        let (name, value) = line.split_once('=').unwrap();
+        match value.strip_prefix('"') {
+            None => add(&mut read, name, value),
+            Some(quoted) => {
+                let mut letters = quoted.chars().peekable();
+                let value = until(&mut letters, '"', Some('\\'));
+                assert_eq!(letters.next(), None, "something stands behind the quotes");
+                add(&mut read, name, value);
+            }
+        }
+    }
     read
 }
 

@@ -71,7 +71,7 @@ struct Parts<'a>(&'a Parameters<'a>);
 
 impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.expose().map(|(parameter, value)| (parameter.keyword(), value)))
+        serializer.collect_map(self.0.expose_by_keyword())
     }
 }
 

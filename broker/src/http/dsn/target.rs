@@ -88,6 +88,7 @@ impl<'a> Way<'a> {
         let password = place.and_then(|place| place.password.as_ref());
         Ok(Target {
             database: self.database,
+            protocol: self.protocol,
             host,
             port: port.unwrap_or_else(|| self.protocol.port()),
             dbname: dbname.unwrap_or(self.dbname),
@@ -130,7 +131,10 @@ pub(super) fn refusal(error: crate::dsn::RenderError) -> Problem {
     use crate::dsn::RenderError;
     let field = match &error {
         RenderError::NeedsCaFile { .. } | RenderError::CaFile { .. } => "ca_file",
-        RenderError::HostNotVerified { .. } | RenderError::Inexpressible { .. } => "format",
+        RenderError::HostNotVerified { .. }
+        | RenderError::Inexpressible { .. }
+        | RenderError::NotInFormat { .. }
+        | RenderError::OtherProtocol { .. } => "format",
     };
     Problem::invalid(field, error.to_string())
 }
