@@ -1,8 +1,8 @@
 //! Endpoint, credential and TLS, rendered as text that a driver accepts as it stands.
 //!
 //! Pure: no I/O, no clock. Whatever a format cannot express exactly is an error, never an approximation: a
-//! text that comes out of here says what the [`Target`] says, and always that the server's certificate is
-//! to be verified.
+//! text that comes out of here says what the [`Target`] says: that the server's certificate is to be verified, unless
+//! the target itself has [`Mode::Plaintext`].
 //!
 //! How to add a format: `dsn/README.md`.
 
@@ -15,6 +15,7 @@ mod keyword;
 mod my_cnf;
 mod parameters;
 mod pgpass;
+mod querycop_env;
 mod uri;
 
 use std::time::Duration;
@@ -49,13 +50,33 @@ pub struct Target<'a> {
     /// Where the caller has, or will have, the CA: an absolute path on the caller's own machine.
     pub ca_file: Option<&'a str>,
     /// How much of the certificate is verified.
-    pub mode: TlsMode,
+    pub mode: Mode,
     /// What the sessions call themselves; the server keeps the first 63 bytes.
     pub application_name: &'a str,
     /// How long connecting may take. Rendered in whole seconds, rounded up, at least 1: libpq waits for ever on 0.
     pub connect_timeout: Duration,
     /// libpq's `target_session_attrs`, if any.
     pub target_session_attrs: Option<&'a str>,
+}
+
+/// How much of the server's certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The chain and the host name.
+    VerifyFull,
+    /// The chain alone.
+    VerifyCa,
+    /// There is no TLS: towards a proxy on the client's own machine.
+    Plaintext,
+}
+
+impl From<TlsMode> for Mode {
+    fn from(mode: TlsMode) -> Self {
+        match mode {
+            TlsMode::VerifyFull => Self::VerifyFull,
+            TlsMode::VerifyCa => Self::VerifyCa,
+        }
+    }
 }
 
 /// Who must have signed the server's certificate.
@@ -101,7 +122,7 @@ mod tests {
             password: &password,
             trust: Trust::System,
             ca_file: None,
-            mode: TlsMode::VerifyFull,
+            mode: Mode::VerifyFull,
             application_name: "broker test/1+x",
             connect_timeout: Duration::from_millis(2500),
             target_session_attrs: None,
@@ -167,6 +188,7 @@ mod tests {
             match format {
                 Format::Json => assert!(without.unwrap().contains(r#""ca_pem":"-----BEGIN"#)),
                 Format::Pgpass => assert_eq!(without, with),
+                Format::QuerycopEnv => assert!(matches!(without, Err(RenderError::NeedsBackendCaFile))),
                 _ => {
                     let error = without.unwrap_err().to_string();
                     assert!(error.contains("ca_file=/") && error.contains("/v1/databases/orders/ca.pem"));
@@ -209,7 +231,7 @@ mod tests {
     fn a_weaker_mode_is_said_or_refused() {
         let render = |format, trust| {
             render_with(format, |target| {
-                (target.protocol, target.mode) = (Protocol::Mysql, TlsMode::VerifyCa);
+                (target.protocol, target.mode) = (Protocol::Mysql, Mode::VerifyCa);
                 (target.trust, target.ca_file) = (trust, Some("/ca.pem"));
             })
         };
@@ -219,17 +241,58 @@ mod tests {
     }
 
     #[test]
+    fn without_tls_nothing_is_said_of_certificates() {
+        let render = |protocol, format| {
+            render_with(format, |target| {
+                (target.protocol, target.mode, target.ca_file) = (protocol, Mode::Plaintext, Some("/ca.pem"));
+            })
+            .unwrap()
+        };
+        let uri = render(Protocol::Postgres, Format::Uri);
+        assert!(uri.contains("?sslmode=disable&connect_timeout"), "{uri}");
+        assert!(render(Protocol::Mysql, Format::Uri).ends_with("?ssl-mode=DISABLED"));
+        let file = render(Protocol::Mysql, Format::MyCnf);
+        assert!(file.contains("\nssl=0\nssl-verify-server-cert=0\n") && !file.contains("ssl-ca"), "{file}");
+    }
+
+    #[test]
+    fn what_a_proxy_is_told_holds_no_secret_and_always_a_ca_file() {
+        let render = |protocol, trust, ca_file| {
+            render_with(Format::QuerycopEnv, |target| {
+                (target.protocol, target.trust, target.ca_file) = (protocol, trust, ca_file);
+            })
+        };
+        for (protocol, trust) in [
+            (Protocol::Postgres, PRIVATE),
+            (Protocol::Postgres, Trust::System),
+            (Protocol::Mysql, Trust::System),
+        ] {
+            let text = render(protocol, trust, Some("/etc/my ca.pem")).unwrap();
+            assert_eq!(
+                text,
+                "GATEKEEPER_BACKEND_HOST=db.example.com\nGATEKEEPER_BACKEND_PORT=6432\n\
+                 GATEKEEPER_BACKEND_TLS_MODE=verify-full\nGATEKEEPER_BACKEND_TLS_CA_FILE='/etc/my ca.pem'\n\
+                 GATEKEEPER_BACKEND_TLS_SERVER_NAME=db.example.com\n"
+            );
+            let error = render(protocol, trust, None).unwrap_err().to_string();
+            assert!(error.contains("ca_file=/etc/ssl/certs/ca-certificates.crt"), "{error}");
+        }
+        let json = render_with(Format::Json, |_| {}).unwrap();
+        assert!(json.contains("password"));
+    }
+
+    #[test]
     fn a_format_for_other_databases_names_those_that_fit() {
         let error = |format, protocol| {
             render_with(format, |target| target.protocol = protocol).unwrap_err().to_string()
         };
         assert_eq!(
             error(Format::Pgpass, Protocol::Mysql),
-            "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, json"
+            "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, json, querycop-env"
         );
         assert_eq!(
             error(Format::MyCnf, Protocol::Postgres),
-            "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, json"
+            "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, json, querycop-env"
         );
     }
 
@@ -264,7 +327,7 @@ mod tests {
     fn without_the_host_name_only_a_private_ca_proves_anything() {
         let sslmode = |trust| {
             render_with(Format::Uri, |target| {
-                (target.mode, target.trust, target.ca_file) = (TlsMode::VerifyCa, trust, Some("/ca.pem"));
+                (target.mode, target.trust, target.ca_file) = (Mode::VerifyCa, trust, Some("/ca.pem"));
             })
         };
         assert!(sslmode(PRIVATE).unwrap().contains("sslmode=verify-ca&sslrootcert=%2Fca.pem"));
@@ -274,7 +337,7 @@ mod tests {
     #[test]
     fn what_cannot_be_said_is_refused_by_every_format() {
         let refused = |parameter, change: fn(&mut Target<'_>)| {
-            for format in Format::for_protocol(Protocol::Postgres) {
+            for format in Format::for_protocol(Protocol::Postgres).filter(|it| *it != Format::QuerycopEnv) {
                 let error = render_with(format, change).unwrap_err();
                 assert!(
                     matches!(error, RenderError::Inexpressible { parameter: found, .. } if found == parameter),
@@ -330,7 +393,7 @@ mod tests {
             password: &password,
             trust: Trust::System,
             ca_file: None,
-            mode: TlsMode::VerifyFull,
+            mode: Mode::VerifyFull,
             application_name: "a",
             connect_timeout: Duration::from_secs(1),
             target_session_attrs: Some("any"),

@@ -5,8 +5,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dsn_broker::config::TlsMode;
-use dsn_broker::dsn::{Format, RenderError, Target, Trust};
+use dsn_broker::dsn::{Format, Mode, RenderError, Target, Trust};
 use dsn_broker::model::Protocol;
 use dsn_broker::secret::Secret;
 
@@ -24,10 +23,11 @@ pub fn rendering(bytes: &[u8]) {
     let millis: u32 = next("").parse().unwrap_or(10_000);
     let attrs = Some(next("")).filter(|attrs| !attrs.is_empty());
     let (mode, trust) = match next("").as_str() {
-        "private" => (TlsMode::VerifyFull, Trust::Private { pem: PEM }),
-        "private verify-ca" => (TlsMode::VerifyCa, Trust::Private { pem: PEM }),
-        "verify-ca" => (TlsMode::VerifyCa, Trust::System),
-        _ => (TlsMode::VerifyFull, Trust::System),
+        "private" => (Mode::VerifyFull, Trust::Private { pem: PEM }),
+        "private verify-ca" => (Mode::VerifyCa, Trust::Private { pem: PEM }),
+        "plaintext" => (Mode::Plaintext, Trust::System),
+        "verify-ca" => (Mode::VerifyCa, Trust::System),
+        _ => (Mode::VerifyFull, Trust::System),
     };
     let protocol = if next("") == "mysql" { Protocol::Mysql } else { Protocol::Postgres };
     let database = "orders".parse().unwrap();
@@ -93,12 +93,14 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("the attributes hold a control character")
     } else if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
         Some("the attributes are libpq's")
-    } else if format == Format::MyCnf && target.mode == TlsMode::VerifyCa {
+    } else if format == Format::MyCnf && target.mode == Mode::VerifyCa {
         Some("its readers verify all or nothing")
     } else if format == Format::MyCnf && texts.iter().chain([&path]).any(|text| is_long(text)) {
         Some("its readers would cut a line")
-    } else if target.mode == TlsMode::VerifyCa && target.trust == Trust::System {
+    } else if target.mode == Mode::VerifyCa && target.trust == Trust::System {
         Some("nothing is verified")
+    } else if format == Format::QuerycopEnv && target.ca_file.is_none() {
+        Some("it is told no CA")
     } else if target.trust != Trust::System && target.ca_file.is_none() {
         let carries = matches!(format, Format::Json | Format::Pgpass);
         (!carries).then_some("it cannot say which CA to trust")
@@ -114,10 +116,17 @@ fn is_long(text: &str) -> bool {
 
 /// What a reader has to find, by the names of its world.
 fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
+    if format == Format::QuerycopEnv {
+        return expected_of_querycop(target);
+    }
     if target.protocol == Protocol::Mysql {
         return expected_of_mysql(format, target);
     }
-    let mode = if target.mode == TlsMode::VerifyCa { "verify-ca" } else { "verify-full" };
+    let mode = match target.mode {
+        Mode::VerifyFull => "verify-full",
+        Mode::VerifyCa => "verify-ca",
+        Mode::Plaintext => "disable",
+    };
     let seconds = target.connect_timeout.as_millis().div_ceil(1000).max(1).to_string();
     let port = target.port.to_string();
     let mut all = vec![
@@ -131,6 +140,7 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
         all.extend([("sslmode", mode), ("application_name", target.application_name)]);
         all.extend(target.target_session_attrs.map(|attrs| ("target_session_attrs", attrs)));
         match (target.ca_file, target.trust) {
+            _ if target.mode == Mode::Plaintext => {}
             (Some(path), _) => all.push(("sslrootcert", path)),
             (None, Trust::System) => all.push(("sslrootcert", "system")),
             (None, Trust::Private { .. }) => {}
@@ -146,7 +156,12 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
 }
 
 fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
-    let mode = if target.mode == TlsMode::VerifyCa { "VERIFY_CA" } else { "VERIFY_IDENTITY" };
+    let mode = match target.mode {
+        Mode::VerifyFull => "VERIFY_IDENTITY",
+        Mode::VerifyCa => "VERIFY_CA",
+        Mode::Plaintext => "DISABLED",
+    };
+    let verify = if target.mode == Mode::Plaintext { "0" } else { "1" };
     let seconds = target.connect_timeout.as_millis().div_ceil(1000).max(1).to_string();
     let port = target.port.to_string();
     let mut all = vec![
@@ -155,10 +170,16 @@ fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, St
         ("user", target.username),
         ("password", target.password.expose()),
     ];
-    all.extend(target.ca_file.map(|path| ("ssl-ca", path)));
+    let ca_file = target.ca_file.filter(|_| target.mode != Mode::Plaintext);
+    all.extend(ca_file.map(|path| ("ssl-ca", path)));
     match format {
         Format::MyCnf => {
-            all.extend([("database", target.dbname), ("protocol", "tcp"), ("ssl-verify-server-cert", "1")]);
+            all.extend([
+                ("database", target.dbname),
+                ("protocol", "tcp"),
+                ("ssl-verify-server-cert", verify),
+            ]);
+            all.extend((target.mode == Mode::Plaintext).then_some(("ssl", "0")));
         }
         _ => all.extend([("dbname", target.dbname), ("ssl-mode", mode)]),
     }
@@ -174,12 +195,26 @@ fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, St
     all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
+fn expected_of_querycop(target: &Target<'_>) -> BTreeMap<String, String> {
+    let mode = match target.mode {
+        Mode::VerifyFull => "verify-full",
+        Mode::VerifyCa => "verify-ca",
+        Mode::Plaintext => "disable",
+    };
+    let port = target.port.to_string();
+    let mut all = vec![("HOST", target.host), ("PORT", &port), ("TLS_MODE", mode)];
+    all.extend((target.mode != Mode::Plaintext).then(|| ("TLS_CA_FILE", target.ca_file.unwrap())));
+    all.extend((target.mode == Mode::VerifyFull).then_some(("TLS_SERVER_NAME", target.host)));
+    all.into_iter().map(|(key, value)| (format!("GATEKEEPER_BACKEND_{key}"), value.to_owned())).collect()
+}
+
 /// How many lines the text has: no value adds one.
 fn lines(format: Format, target: &Target<'_>) -> usize {
     match format {
         Format::Uri | Format::Keyword | Format::Json => 0,
         Format::Dotenv | Format::Pgpass => 1,
         Format::MyCnf => expected(format, target).len() + 2,
+        Format::QuerycopEnv => expected(format, target).len(),
         Format::Env => expected(format, target).len() + 1,
     }
 }

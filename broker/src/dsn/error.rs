@@ -31,6 +31,14 @@ pub enum RenderError {
         /// What it cannot say, and what can.
         why: &'static str,
     },
+    /// The proxy can only point at a CA file, and the caller did not say where that is.
+    #[error(
+        "a proxy that is to verify the database needs the CA as a file of its own: ask with \
+         ca_file=/etc/ssl/certs/ca-certificates.crt (Debian, Ubuntu, Alpine) or \
+         ca_file=/etc/pki/tls/certs/ca-bundle.crt (RHEL, Fedora, Amazon Linux) for the system's roots; a private CA is \
+         in the ca_pem of the JSON answer, to be saved where ca_file says"
+    )]
+    NeedsBackendCaFile,
     /// The path of the CA file is not one.
     #[error("ca_file {why}: give the absolute path of the CA on the machine that will connect")]
     CaFile {

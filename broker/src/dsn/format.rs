@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::dsn::{
-    Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, my_cnf, pgpass, uri,
+    Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, my_cnf, pgpass,
+    querycop_env, uri,
 };
 use crate::model::Protocol;
 use crate::secret::Secret;
@@ -55,7 +56,7 @@ macro_rules! formats {
 }
 
 // Which databases a format is for: those that speak one protocol, or all. How it gets a private CA to the driver:
-// `ByPath`, or it is `Free` to do without a path.
+// `ByPath`, or it is `Free` to do without a path, or it `Always` has to have one, also for the system's roots.
 formats! {
     Uri     "uri"     TEXT ALL      ByPath uri::render:     "a connection URI: libpq's for psql and most drivers, or mysql://…";
     Keyword "keyword" TEXT POSTGRES ByPath keyword::render: "libpq's connection string of keywords and values";
@@ -64,6 +65,7 @@ formats! {
     Pgpass  "pgpass"  TEXT POSTGRES Free   pgpass::render:  "a line for libpq's password file; TLS is not part of it";
     MyCnf   "my-cnf"  TEXT MYSQL    ByPath my_cnf::render:  "an option file for the clients of MariaDB; those of MySQL refuse it";
     Json    "json"    JSON ALL      Free   json::render:    "the parameters as a JSON object, with the CA in ca_pem";
+    QuerycopEnv "querycop-env" TEXT ALL Always querycop_env::render: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
 }
 
 impl Format {
@@ -86,15 +88,26 @@ impl Format {
         if !self.protocols().contains(&target.protocol) {
             return Err(RenderError::OtherProtocol { format: self, protocol: target.protocol });
         }
-        let parameters = Parameters::of(target)?;
+        let mut parameters = Parameters::of(target)?;
         let private = target.trust != Trust::System;
-        if self.ca() == Ca::ByPath && private && target.ca_file.is_none() {
-            return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
+        match self.ca() {
+            Ca::ByPath if private && target.ca_file.is_none() => {
+                return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
+            }
+            Ca::Always if target.ca_file.is_none() => return Err(RenderError::NeedsBackendCaFile),
+            _ => {}
         }
-        if self == Self::MyCnf {
-            my_cnf::check(&parameters)?;
+        match self {
+            Self::MyCnf => my_cnf::check(&parameters)?,
+            Self::QuerycopEnv => parameters.keep(&querycop_env::TOLD),
+            _ => {}
         }
         Ok(parameters)
+    }
+
+    /// Whether it is for a proxy: about the database itself, whatever clients connect to.
+    pub fn is_for_proxies(self) -> bool {
+        self == Self::QuerycopEnv
     }
 
     /// Those for databases to which this is spoken, the default first.
@@ -147,6 +160,7 @@ impl std::error::Error for UnknownFormat {}
 enum Ca {
     ByPath,
     Free,
+    Always,
 }
 
 const ALL: &[Protocol] = &[Protocol::Postgres, Protocol::Mysql];
@@ -179,10 +193,10 @@ mod tests {
         let message = |text: &str| text.parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             message("url"),
-            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, my-cnf, json (did you mean uri?)"
+            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, my-cnf, json, querycop-env (did you mean uri?)"
         );
         assert!(message("DotEnv").ends_with("(did you mean dotenv?)"));
-        assert!(message("jdbc-with-a-long-name").ends_with("my-cnf, json"));
+        assert!(message("jdbc-with-a-long-name").ends_with("json, querycop-env"));
         assert!(message(&"x".repeat(5000)).len() < 200);
     }
 }

@@ -16,7 +16,10 @@ pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
         }
     }
     // It must have a value: libmariadb takes the name alone for nothing.
-    text.push_str("ssl-verify-server-cert=1\n");
+    text.push_str(match parameters.text(Parameter::Sslmode) {
+        Value::Text("DISABLED") => "ssl=0\nssl-verify-server-cert=0\n",
+        _ => "ssl-verify-server-cert=1\n",
+    });
     // Other programs than this one stop at a database.
     text.push_str("[mariadb-client]\n");
     push_line(Parameter::Dbname, parameters, &mut text);

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::config::TlsMode;
-use crate::dsn::{RenderError, Target, Trust};
+use crate::dsn::{Mode, RenderError, Target, Trust};
 use crate::model::Protocol;
 
 /// The parameters of one connection, checked: each value can be said in every format.
@@ -80,6 +79,11 @@ impl<'a> Parameters<'a> {
     /// What is spoken to the database.
     pub(super) fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// Forgets all but these.
+    pub(super) fn keep(&mut self, kept: &[Parameter]) {
+        self.list.retain(|(parameter, _)| kept.contains(parameter));
     }
 
     /// One of them; empty where it is not set.
@@ -163,24 +167,29 @@ impl Value<'_> {
 }
 
 fn sslmode(target: &Target<'_>) -> Result<&'static str, RenderError> {
-    match (target.protocol, target.mode, target.trust) {
-        (_, TlsMode::VerifyCa, Trust::System) => {
-            Err(RenderError::HostNotVerified { database: target.database.clone() })
+    let (libpq, mysql) = match target.mode {
+        Mode::VerifyFull => ("verify-full", "VERIFY_IDENTITY"),
+        Mode::VerifyCa if target.trust == Trust::System => {
+            return Err(RenderError::HostNotVerified { database: target.database.clone() });
         }
-        (Protocol::Postgres, TlsMode::VerifyFull, _) => Ok("verify-full"),
-        (Protocol::Postgres, TlsMode::VerifyCa, Trust::Private { .. }) => Ok("verify-ca"),
-        (Protocol::Mysql, TlsMode::VerifyFull, _) => Ok("VERIFY_IDENTITY"),
-        (Protocol::Mysql, TlsMode::VerifyCa, Trust::Private { .. }) => Ok("VERIFY_CA"),
-    }
+        Mode::VerifyCa => ("verify-ca", "VERIFY_CA"),
+        Mode::Plaintext => ("disable", "DISABLED"),
+    };
+    Ok(match target.protocol {
+        Protocol::Postgres => libpq,
+        Protocol::Mysql => mysql,
+    })
 }
 
 fn root_cert<'a>(target: &Target<'a>) -> Result<Option<&'a str>, RenderError> {
-    match (target.ca_file, target.trust) {
-        (Some(path), _) => is_absolute(path).map(|()| Some(path)),
+    target.ca_file.map_or(Ok(()), is_absolute)?;
+    Ok(match (target.mode, target.ca_file, target.trust) {
+        (Mode::Plaintext, ..) => None,
+        (_, Some(path), _) => Some(path),
         // Drivers for MySQL that are given no CA trust the system's.
-        (None, Trust::System) => Ok((target.protocol == Protocol::Postgres).then_some("system")),
-        (None, Trust::Private { .. }) => Ok(None),
-    }
+        (_, None, Trust::System) => (target.protocol == Protocol::Postgres).then_some("system"),
+        (_, None, Trust::Private { .. }) => None,
+    })
 }
 
 /// The caller's machine need not be of our kind: `C:\…` is as absolute there as `/…` is here.

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use dsn_broker::config::TlsMode;
-use dsn_broker::dsn::{Format, Target, Trust};
+use dsn_broker::dsn::{Format, Mode, Target, Trust};
 use dsn_broker::model::Protocol;
 use dsn_broker::secret::Secret;
 use proptest::collection::vec;
@@ -54,6 +53,11 @@ fn every_format_is_read_back_by_an_independent_parser() {
         // The whole list in one process of the reader; a failure shrinks to the target that fails.
         let outcome = runner.run(&vec(case(protocol), CASES), |mut cases| {
             cases.push(worst(protocol));
+            if format == Format::QuerycopEnv {
+                cases
+                    .iter_mut()
+                    .for_each(|case| case.ca_file = case.ca_file.take().or(Some("/x".to_owned())));
+            }
             let (texts, expected): (Vec<_>, Vec<_>) = match format {
                 Format::Pgpass => return read_pgpass(&cases),
                 _ => cases.iter().map(|case| (case.render(format), case.expected(format))).unzip(),
@@ -107,6 +111,7 @@ fn read(protocol: Protocol, format: Format, texts: &[String]) -> Vec<Read> {
         (_, Format::Json) => libpq::read_json(texts),
         (Protocol::Mysql, Format::Uri) => mysql::read_uris(texts),
         (Protocol::Mysql, Format::Dotenv) => mysql::read_uris(&shell::read_dotenv(texts)),
+        (_, Format::QuerycopEnv) => shell::read_querycop_env(texts),
         (_, Format::MyCnf) => mysql::read_option_files(texts),
         (_, Format::Uri | Format::Keyword) => libpq::read(texts),
         (_, Format::Env) => shell::read_env(texts),
@@ -140,7 +145,7 @@ impl Case {
             password: &password,
             trust: Trust::System,
             ca_file: self.ca_file.as_deref(),
-            mode: TlsMode::VerifyFull,
+            mode: Mode::VerifyFull,
             application_name: &self.application_name,
             connect_timeout: Duration::from_secs(self.connect_timeout),
             target_session_attrs: self.target_session_attrs.as_deref(),
@@ -149,6 +154,9 @@ impl Case {
     }
 
     fn expected(&self, format: Format) -> Read {
+        if format == Format::QuerycopEnv {
+            return self.expected_by_querycop();
+        }
         if self.protocol == Protocol::Mysql {
             return mysql::expected(self, format);
         }
@@ -170,6 +178,20 @@ impl Case {
         let attrs = self.target_session_attrs.clone();
         expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));
         expected
+    }
+}
+
+impl Case {
+    fn expected_by_querycop(&self) -> Read {
+        [
+            ("HOST", self.host.clone()),
+            ("PORT", self.port.to_string()),
+            ("TLS_MODE", "verify-full".to_owned()),
+            ("TLS_CA_FILE", self.ca_file.clone().unwrap()),
+            ("TLS_SERVER_NAME", self.host.clone()),
+        ]
+        .map(|(key, value)| (format!("GATEKEEPER_BACKEND_{key}"), value))
+        .into()
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn read(protocol: Protocol, format: Format, text: &str) -> Read {
         }
         Format::Pgpass => pgpass(text),
         Format::MyCnf => my_cnf(text),
+        Format::QuerycopEnv => assignments(text),
         Format::Json => json(text),
     }
 }
@@ -105,18 +106,34 @@ fn env(text: &str) -> Read {
     for line in lines {
         let (name, quoted) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
         assert!(!unset.contains(&name), "{name} is set and unset");
-        let (mut value, mut letters) = (String::new(), quoted.chars().peekable());
-        // Words of a shell that touch are one word.
-        while let Some(letter) = letters.next() {
-            match letter {
-                '\'' => value += &until(&mut letters, '\'', None),
-                '\\' => value.push(letters.next().unwrap()),
-                other => panic!("{other:?} stands outside of quotes"),
-            }
-        }
-        add(&mut read, keyword_of(name), value);
+        add(&mut read, keyword_of(name), word(quoted));
     }
     assert_ne!(read.contains_key("target_session_attrs"), unset.contains(&"PGTARGETSESSIONATTRS"));
+    read
+}
+
+/// What a word of a POSIX shell means. Words that touch are one word.
+fn word(quoted: &str) -> String {
+    let (mut value, mut letters) = (String::new(), quoted.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\'' => value += &until(&mut letters, '\'', None),
+            '\\' => value.push(letters.next().unwrap()),
+            other => panic!("{other:?} stands outside of quotes"),
+        }
+    }
+    value
+}
+
+/// Variables for a shell, for Docker and for systemd: what is not plain is quoted.
+fn assignments(text: &str) -> Read {
+    let mut read = Read::new();
+    for line in text.strip_suffix('\n').unwrap().split('\n') {
+        let (name, value) = line.split_once('=').unwrap();
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:".contains(letter);
+        let value = if value.chars().all(plain) { value.to_owned() } else { word(value) };
+        add(&mut read, name, value);
+    }
     read
 }
 

@@ -120,7 +120,7 @@ fn with_answer<T>(
 ) -> Result<T, Problem> {
     let entry = &issued.entry;
     let application_name = application_name(permit, issued);
-    let target = way.target(&entry.credential, &application_name)?;
+    let target = way.target(format, &entry.credential, &application_name)?;
     let rendered = format.render(&target).map_err(refusal)?;
     write(&DsnAnswer {
         lease_id: entry.lease,
