@@ -11,24 +11,35 @@
 mod account;
 mod ca;
 mod cache;
+mod certificate;
+mod client;
 mod configuration;
 mod entropy;
 mod link;
+mod mariadb;
+pub mod mysql_edge;
 mod oidc;
 mod port;
 mod postgres;
 mod program;
 mod redis;
 mod scratch;
+mod server;
+mod template;
+mod tls;
 mod world;
 
 pub use ca::{Ca, Issued, IssuedFiles};
+pub use certificate::Certificate;
 pub use configuration::{Configuration, Databases, role};
 pub use link::Link;
+pub use mariadb::{MariaDb, MariaDbBuilder};
+pub use mysql_edge::MysqlEdge;
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
-pub use postgres::{Certificate, ClockOffset, Part, Postgres, PostgresBuilder, Version, install};
+pub use postgres::{ClockOffset, Part, Postgres, PostgresBuilder, Version, install};
 pub use program::Program;
 pub use redis::Redis;
+pub use server::Server;
 pub use world::{Summary, World, WorldBuilder};
 
 use anyhow::Context as _;

@@ -8,14 +8,12 @@ use std::thread;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::watch;
 
 use super::{Oidc, State, routes};
 use crate::ca::Ca;
 use crate::port::{self, Port};
+use crate::tls;
 
 /// Listens, and answers from a thread of its own until the value that is returned is dropped.
 pub(super) fn start(ca: &Ca, state: impl FnOnce(String, String) -> State) -> anyhow::Result<Oidc> {
@@ -24,7 +22,9 @@ pub(super) fn start(ca: &Ca, state: impl FnOnce(String, String) -> State) -> any
         format!("https://localhost:{}", https.number()),
         format!("http://localhost:{}", http.number()),
     ));
-    let tls = RustlsConfig::from_config(Arc::new(tls(ca)?));
+    let mut tls = tls::server(ca, &["localhost", "127.0.0.1", "::1"])?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let tls = RustlsConfig::from_config(Arc::new(tls));
     let secure = routes::routes(Arc::clone(&state), state.issuer.clone());
     let plain = routes::routes(Arc::clone(&state), state.http_issuer.clone());
     let (running, mut end) = watch::channel(());
@@ -96,15 +96,3 @@ fn listen_on(port: &Port) -> std::io::Result<Vec<TcpListener>> {
 }
 
 const ATTEMPTS: u32 = 10;
-
-fn tls(ca: &Ca) -> anyhow::Result<ServerConfig> {
-    let issued = ca.issue(&["localhost", "127.0.0.1", "::1"])?;
-    let certificate = CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes())?;
-    let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes())?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
