@@ -55,6 +55,8 @@ pub struct Target<'a> {
     pub application_name: &'a str,
     /// How long connecting may take. Rendered in whole seconds, rounded up, at least 1: libpq waits for ever on 0.
     pub connect_timeout: Duration,
+    /// Whether drivers begin with TLS instead of asking for it first: libpq's `sslnegotiation=direct`.
+    pub direct_tls: bool,
     /// libpq's `target_session_attrs`, if any.
     pub target_session_attrs: Option<&'a str>,
 }
@@ -125,6 +127,7 @@ mod tests {
             mode: Mode::VerifyFull,
             application_name: "broker test/1+x",
             connect_timeout: Duration::from_millis(2500),
+            direct_tls: false,
             target_session_attrs: None,
         };
         change(&mut target);
@@ -164,6 +167,26 @@ mod tests {
             "db.example.com:6432:orders:app.x|replica:\
              Ab+c/d=e@f\\:g%h?i#j&k!l $m'n\"o\\\\p;q,r[s]{t}|u<v>w`\n"
         );
+    }
+
+    #[test]
+    fn direct_tls_is_said_where_libpq_reads_and_nowhere_else() {
+        let direct = |format| render_with(format, |target| target.direct_tls = true).unwrap();
+        assert!(direct(Format::Uri).contains("sslrootcert=system&sslnegotiation=direct&"));
+        assert!(direct(Format::Keyword).contains(" sslnegotiation='direct' "));
+        assert!(direct(Format::Env).starts_with("unset PGSERVICE PGHOSTADDR PGTARGETSESSIONATTRS\n"));
+        assert!(direct(Format::Env).contains("export PGSSLNEGOTIATION='direct'\n"));
+        assert!(render(Format::Env).contains(" PGSSLNEGOTIATION\n"), "that of a text sourced earlier ends");
+        assert_eq!(direct(Format::Dotenv), render(Format::Dotenv));
+        assert_eq!(direct(Format::Pgpass), render(Format::Pgpass));
+        let plaintext = render_with(Format::Uri, |target| {
+            (target.direct_tls, target.mode) = (true, Mode::Plaintext);
+        });
+        assert!(!plaintext.unwrap().contains("sslnegotiation"));
+        let mysql = render_with(Format::Uri, |target| {
+            (target.direct_tls, target.protocol) = (true, Protocol::Mysql);
+        });
+        assert!(matches!(mysql, Err(RenderError::Inexpressible { .. })));
     }
 
     #[test]
@@ -396,6 +419,7 @@ mod tests {
             mode: Mode::VerifyFull,
             application_name: "a",
             connect_timeout: Duration::from_secs(1),
+            direct_tls: false,
             target_session_attrs: Some("any"),
         };
         let parameters = Parameters::of(&target).unwrap();

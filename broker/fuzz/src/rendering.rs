@@ -44,6 +44,7 @@ pub fn rendering(bytes: &[u8]) {
         mode,
         application_name: &application_name,
         connect_timeout: Duration::from_millis(millis.into()),
+        direct_tls: false,
         target_session_attrs: attrs.as_deref(),
     };
     Format::ALL.iter().for_each(|format| check(*format, &target));

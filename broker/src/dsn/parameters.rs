@@ -26,6 +26,7 @@ pub enum Parameter {
     Dbname,
     Sslmode,
     Sslrootcert,
+    Sslnegotiation,
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
@@ -55,12 +56,17 @@ impl<'a> Parameters<'a> {
             text(Parameter::Sslmode, sslmode(target)?),
         ];
         list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
+        if target.direct_tls && target.mode != Mode::Plaintext {
+            list.push(text(Parameter::Sslnegotiation, "direct"));
+        }
         list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
         list.push(text(Parameter::ApplicationName, target.application_name));
         list.iter().try_for_each(|(parameter, value)| check(*parameter, *value))?;
-        if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
-            let (parameter, why) = (Parameter::TargetSessionAttrs, "is nothing that drivers for MySQL know");
+        let only_libpq = [Parameter::Sslnegotiation, Parameter::TargetSessionAttrs];
+        let unknown = list.iter().find(|(parameter, _)| only_libpq.contains(parameter));
+        if let (Protocol::Mysql, Some((parameter, _))) = (target.protocol, unknown) {
+            let (parameter, why) = (*parameter, "is nothing that drivers for MySQL know");
             return Err(RenderError::Inexpressible { parameter, why });
         }
         Ok(Self { protocol: target.protocol, list })
@@ -121,6 +127,7 @@ impl Parameter {
             Self::Dbname => "dbname",
             Self::Sslmode => "sslmode",
             Self::Sslrootcert => "sslrootcert",
+            Self::Sslnegotiation => "sslnegotiation",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
@@ -137,6 +144,7 @@ impl Parameter {
             Self::Dbname => "PGDATABASE",
             Self::Sslmode => "PGSSLMODE",
             Self::Sslrootcert => "PGSSLROOTCERT",
+            Self::Sslnegotiation => "PGSSLNEGOTIATION",
             Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
             Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
             Self::ApplicationName => "PGAPPNAME",

@@ -148,6 +148,8 @@ impl Case {
             mode: Mode::VerifyFull,
             application_name: &self.application_name,
             connect_timeout: Duration::from_secs(self.connect_timeout),
+            // The library that reads this back may be older than 17.
+            direct_tls: false,
             target_session_attrs: self.target_session_attrs.as_deref(),
         };
         format.render(&target).unwrap().text.expose().to_owned()

@@ -117,6 +117,7 @@ impl<'a> Way<'a> {
             mode: verification.mode,
             application_name,
             connect_timeout: self.endpoint.connect_timeout.0,
+            direct_tls: self.endpoint.direct_tls,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
         })
     }
