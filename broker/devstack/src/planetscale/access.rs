@@ -28,7 +28,7 @@ pub(super) fn check(known: &Known, headers: &HeaderMap, branch: &Branch, deed: D
     };
     let enough =
         |access: &&str| accesses.contains(*access) && (!branch.production || fits_production(access));
-    if wanted(branch.engine, deed).iter().any(|access| enough(access)) {
+    if wanted(branch.engine, deed).iter().any(enough) {
         return Ok(());
     }
     Err(refusal(known.habits.missing_access))
