@@ -76,6 +76,7 @@ fn engine(
         kind,
         dynamic_users: Some(Arc::clone(&planetscale) as Arc<dyn DynamicUsers>),
         connect_tokens: None,
+        passwords: None,
         inspection: planetscale,
     })
 }

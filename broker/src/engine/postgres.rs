@@ -11,8 +11,10 @@ mod connections;
 mod create;
 mod failure;
 mod inspect;
+mod login;
 mod options;
-mod quote;
+mod password;
+pub(in crate::engine) mod quote;
 mod remove;
 mod scram;
 mod settings;
@@ -22,39 +24,40 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
 
 use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
+pub(in crate::engine) use self::login::{Login, PasswordSource};
 use crate::config::{CredentialSpec, Database, DynamicUser};
+use crate::engine::kept::Changeable;
 use crate::engine::{
-    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
+    ServerInfo, Sessions, Tools,
 };
 use crate::entropy::{self, Entropy};
 use crate::model::{Credential, EngineKind, Handle};
+use crate::secret::Secret;
 
 /// Builds the engine. Connects to nothing until it is used.
 pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
-    let admin_password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
-    let (options, entropy) = (options::connect_options(database, admin)?, Arc::clone(&tools.entropy));
-    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
-    let postgres = Arc::new(Postgres {
-        connections: Connections::new(options, admin_password, at_once, Arc::clone(&entropy)),
-        removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
-        dbname: database.dbname.clone(),
-        timeout: database.timeout.0,
-        entropy,
-    });
+    let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
+    let password = Arc::new(Changeable::new(&admin.username, password, Arc::clone(&tools.kept)));
+    let login = Login::of(database, &admin.endpoint, &admin.username, password)?;
+    let postgres = Arc::new(Postgres::new(database, login, tools)?);
     Ok(Engine {
         kind: EngineKind::Postgres,
         dynamic_users: Some(Arc::clone(&postgres) as Arc<dyn DynamicUsers>),
         connect_tokens: None,
+        passwords: Some(Arc::clone(&postgres) as Arc<dyn Passwords>),
         inspection: postgres,
     })
 }
 
-struct Postgres {
+/// A server that the broker logs in to, whoever runs it.
+pub(in crate::engine) struct Postgres {
     connections: Connections,
     /// Fewer than there are connections: removals that wait for locks must not keep new users from being made.
     removals: Semaphore,
@@ -65,6 +68,37 @@ struct Postgres {
 }
 
 impl Postgres {
+    /// Connects to nothing until it is used.
+    pub(in crate::engine) fn new(
+        database: &Database,
+        login: Login,
+        tools: &Tools,
+    ) -> Result<Self, BuildError> {
+        let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
+        let (options, entropy) = (options::connect_options(database, &login)?, Arc::clone(&tools.entropy));
+        Ok(Self {
+            connections: Connections::new(options, login.password, at_once, Arc::clone(&entropy)),
+            removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
+            dbname: database.dbname.clone(),
+            timeout: database.timeout.0,
+            entropy,
+        })
+    }
+
+    /// What the server answers to one statement, in which all names and values went through [`quote`].
+    pub(in crate::engine) fn ask<'a>(
+        &'a self,
+        sql: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<PgRow>, EngineError>> {
+        self.bounded(self.connections.run(sql))
+    }
+
+    fn verifier(&self, password: &Secret) -> Result<String, Failure> {
+        let salt = entropy::bytes(&*self.entropy);
+        scram::verifier(password, &salt)
+            .ok_or_else(|| Failure::refused("the password is not printable ASCII"))
+    }
+
     /// Does it, or gives up in time.
     fn bounded<'a, T: Send>(
         &'a self,
@@ -94,9 +128,7 @@ impl DynamicUsers for Postgres {
 
     fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<Made, EngineError>> {
         self.bounded(async move {
-            let salt = entropy::bytes(&*self.entropy);
-            let verifier = scram::verifier(user.password, &salt)
-                .ok_or_else(|| Failure::refused("the password is not printable ASCII"))?;
+            let verifier = self.verifier(user.password)?;
             self.connections.run(&create::create(user, &verifier)?).await?;
             Ok(Made::of(Credential::new(user.name, user.password.clone())))
         })
@@ -138,6 +170,44 @@ impl DynamicUsers for Postgres {
     }
 }
 
+impl Passwords for Postgres {
+    fn set<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Made, EngineError>> {
+        self.bounded(async move {
+            let verifier = self.verifier(password)?;
+            self.connections.run(&password::set(username, &verifier)?).await?;
+            Ok(Made::of(Credential::new(username, password.clone())))
+        })
+    }
+
+    fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            let verifier = self.verifier(&entropy::password(&*self.entropy))?;
+            let unset = self.connections.run(&password::set(username, &verifier)?).await;
+            match unset {
+                // Who is not there has no password and no sessions.
+                Err(failure) if failure.is(UNDEFINED_OBJECT) => return Ok(()),
+                other => other?,
+            };
+            if sessions == Sessions::End {
+                self.connections.run(&password::end_sessions(username)?).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<bool, EngineError>> {
+        self.bounded(self.connections.logs_in(username, password))
+    }
+}
+
 impl Inspection for Postgres {
     fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>> {
         self.bounded(inspect::server(&self.connections))
@@ -147,9 +217,8 @@ impl Inspection for Postgres {
         self.bounded(async move {
             match spec {
                 CredentialSpec::DynamicUser(spec) => inspect::role(&self.connections, spec).await,
-                CredentialSpec::ConnectToken(_) | CredentialSpec::RotatedPassword {} => {
-                    Ok(RoleInfo::default())
-                }
+                CredentialSpec::RotatedPassword(pair) => inspect::pair(&self.connections, pair).await,
+                CredentialSpec::ConnectToken(_) => Ok(RoleInfo::default()),
             }
         })
     }

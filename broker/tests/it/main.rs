@@ -22,6 +22,7 @@ mod lease;
 mod ledger;
 mod outage;
 mod replica;
+mod rotation;
 mod stand;
 mod story;
 mod sweep;

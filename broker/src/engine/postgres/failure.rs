@@ -81,6 +81,19 @@ impl From<Failure> for EngineError {
     }
 }
 
+/// The password could not be had.
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let (kind, detail) = match error {
+            EngineError::Refused { detail } => (Kind::Refused, detail),
+            EngineError::Unavailable { detail } | EngineError::Busy { detail, .. } => {
+                (Kind::Unavailable, detail)
+            }
+        };
+        Self { kind, code: None, detail }
+    }
+}
+
 fn said(error: &PgDatabaseError) -> Failure {
     let code = error.code();
     let mut detail = format!("{} (SQLSTATE {code})", scrub(error.message()));
@@ -137,6 +150,9 @@ pub(super) const DEPENDENT_OBJECTS: &str = "2BP01";
 
 /// lock_not_available: others held a lock for longer than we wait.
 pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// A login with the wrong password.
+pub(super) const INVALID_PASSWORD: &str = "28P01";
 
 /// undefined_object: there is no such role.
 pub(super) const UNDEFINED_OBJECT: &str = "42704";

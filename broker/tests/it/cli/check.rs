@@ -46,9 +46,9 @@ const CASES: [Case; 10] = [
         "issuers.cluster.audiences: without an audience a token that was meant for another service would be accepted: name the broker's",
     ),
     (
-        |c| c["roles"]["orders-everyone"]["credential"] = json!({ "kind": "rotated_password" }),
-        "\"kind\": \"rotated",
-        "roles.orders-everyone.credential.kind: the engine `postgres` has no `rotated_password`; it has `dynamic_user`",
+        |c| c["roles"]["orders-everyone"]["credential"] = json!({ "kind": "connect_token", "username": "a" }),
+        "\"kind\": \"connect",
+        "roles.orders-everyone.credential.kind: the engine `postgres` has no `connect_token`; it has `dynamic_user`, `rotated_password`",
     ),
     (
         |c| {

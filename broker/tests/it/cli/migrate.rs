@@ -18,7 +18,8 @@ fn it_may_be_run_again_and_gives_the_writer_what_it_needs_and_no_more() {
         }
         let privileges = settings.world.ledger().query_text(&settings.ledger, PRIVILEGES).await.unwrap();
         let expected = "audit_events|INSERT\naudit_events|SELECT\naudit_heads|INSERT\naudit_heads|SELECT\n\
-                        installation|SELECT\nleases|INSERT\nleases|SELECT\nleases|UPDATE";
+                        installation|SELECT\nleases|INSERT\nleases|SELECT\nleases|UPDATE\n\
+                        passwords|INSERT\npasswords|SELECT\npasswords|UPDATE";
         assert_eq!(privileges.trim_end(), expected);
     });
 }

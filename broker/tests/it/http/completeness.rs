@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::assert_problem;
 use super::operations::{document, operations};
-use crate::stand::{Answer, Stand, repository, run, seconds};
+use crate::stand::{Answer, Settings, Stand, repository, run, seconds, unique, world};
 
 #[test]
 fn nobody_gets_in_without_a_good_proof_and_nobody_learns_why() {
@@ -82,10 +82,18 @@ fn nobody_gets_in_without_a_good_proof_and_nobody_learns_why() {
     });
 }
 
+/// One operation changes the password of the broker's user in the target.
+async fn stand(change: impl FnOnce(&mut Value)) -> Stand {
+    let mut settings = Settings::new(world().await, &unique()).await;
+    settings.own_admin("Own-password-1").await;
+    change(&mut settings.config);
+    Stand::on(settings).await
+}
+
 #[test]
 fn every_operation_of_the_document_is_served_to_a_good_caller() {
     run(async {
-        let stand = Stand::with(|config| {
+        let stand = stand(|config| {
             config["bindings"][0]["workloads"]["subject"] = "*".into();
             config["operators"][0]["may"] = json!(["leases", "revoke", "audit", "rotate"]);
         })
@@ -113,7 +121,7 @@ fn operations_of_operators_need_their_right_and_no_other() {
     run(async {
         let rights_of =
             |number: usize| RIGHTS.iter().enumerate().filter(move |(bit, _)| number & (1 << bit) != 0);
-        let stand = Stand::with(|config| {
+        let stand = stand(|config| {
             config["operators"] = (1..16)
                 .map(|number| {
                     let may: Vec<_> = rights_of(number).map(|(_, right)| *right).collect();
@@ -135,6 +143,7 @@ fn operations_of_operators_need_their_right_and_no_other() {
                     "list_databases" | "show_database" => "leases",
                     "request_revocations" => "revoke",
                     "search_audit" => "audit",
+                    "rotate_password" => "rotate",
                     other => panic!("which right does {other} need?"),
                 };
                 let answer = Answer::of(operation.request(&stand).bearer_auth(&token)).await;

@@ -23,7 +23,7 @@ fn databases_say_how_they_are_and_what_their_roles_can_do() {
         assert_eq!(names, ["gone", "orders"]);
         let orders = operator.get("/v1/databases/orders").await.ok();
         assert_eq!((&orders["engine"], &orders["reachable"]), (&"postgres".into(), &true.into()));
-        assert_eq!(orders["credentials"], json!(["dynamic_user"]));
+        assert_eq!(orders["credentials"], json!(["dynamic_user", "rotated_password"]));
         assert!(orders["server"].is_object() && orders["error"].is_null(), "{orders}");
         let roles: Vec<_> = orders["roles"].as_object().unwrap().keys().cloned().collect();
         let expected =

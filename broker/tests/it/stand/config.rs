@@ -61,6 +61,21 @@ impl Settings {
         }
     }
 
+    /// Gives the broker a user of its own in the target, so that nobody minds what becomes of its password.
+    pub async fn own_admin(&mut self, password: &str) -> String {
+        let admin = format!("admin_{}", self.target);
+        let sql = format!(
+            "create role {admin} login createrole password '{password}'; \
+             grant orders_ro to {admin} with admin option; grant connect on database {} to {admin}",
+            self.target
+        );
+        self.world.orders().execute(&self.target, &sql).await.unwrap();
+        let password = self.secret("admin", password);
+        let admin_there = serde_json::json!({ "username": admin, "password": password });
+        self.merge(&serde_json::json!({ "databases": { "orders": { "admin": admin_there } } }));
+        admin
+    }
+
     /// Puts a secret into a file of its own, and refers to it.
     pub fn secret(&self, name: &str, text: &str) -> Value {
         record::secret(text);
