@@ -24,6 +24,7 @@ mod secret_ref;
 mod server;
 mod units;
 mod validate;
+mod via;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,7 @@ pub use seal::{Seal, SealKey};
 pub use secret_ref::{SecretError, SecretRef};
 pub use server::{Limits, LogFormat, Rate, Server, ServerTls};
 pub use units::{Size, Span, UnitError};
+pub use via::{Verified, Via};
 
 use crate::model::{DatabaseName, IssuerName, RoleName};
 

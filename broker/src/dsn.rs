@@ -1,8 +1,8 @@
 //! Endpoint, credential and TLS, rendered as text that a driver accepts as it stands.
 //!
 //! Pure: no I/O, no clock. Whatever a format cannot express exactly is an error, never an approximation: a
-//! text that comes out of here says what the [`Target`] says, and always that the server's certificate is
-//! to be verified.
+//! text that comes out of here says what the [`Target`] says: that the server's certificate is to be verified, unless
+//! the target itself has [`Mode::Plaintext`].
 //!
 //! How to add a format: `dsn/README.md`.
 
@@ -12,14 +12,16 @@ mod error;
 mod format;
 mod json;
 mod keyword;
+mod my_cnf;
 mod parameters;
 mod pgpass;
+mod querycop_env;
 mod uri;
 
 use std::time::Duration;
 
 use crate::config::TlsMode;
-use crate::model::DatabaseName;
+use crate::model::{DatabaseName, Protocol};
 use crate::secret::Secret;
 
 pub use error::RenderError;
@@ -31,6 +33,8 @@ pub use parameters::{Parameter, Parameters, Value};
 pub struct Target<'a> {
     /// The database, by its name in the configuration.
     pub database: &'a DatabaseName,
+    /// What the driver has to speak.
+    pub protocol: Protocol,
     /// The host, as its certificate names it.
     pub host: &'a str,
     /// The port.
@@ -46,13 +50,35 @@ pub struct Target<'a> {
     /// Where the caller has, or will have, the CA: an absolute path on the caller's own machine.
     pub ca_file: Option<&'a str>,
     /// How much of the certificate is verified.
-    pub mode: TlsMode,
+    pub mode: Mode,
     /// What the sessions call themselves; the server keeps the first 63 bytes.
     pub application_name: &'a str,
     /// How long connecting may take. Rendered in whole seconds, rounded up, at least 1: libpq waits for ever on 0.
     pub connect_timeout: Duration,
+    /// Whether drivers begin with TLS instead of asking for it first: libpq's `sslnegotiation=direct`.
+    pub direct_tls: bool,
     /// libpq's `target_session_attrs`, if any.
     pub target_session_attrs: Option<&'a str>,
+}
+
+/// How much of the server's certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The chain and the host name.
+    VerifyFull,
+    /// The chain alone.
+    VerifyCa,
+    /// There is no TLS: towards a proxy on the client's own machine.
+    Plaintext,
+}
+
+impl From<TlsMode> for Mode {
+    fn from(mode: TlsMode) -> Self {
+        match mode {
+            TlsMode::VerifyFull => Self::VerifyFull,
+            TlsMode::VerifyCa => Self::VerifyCa,
+        }
+    }
 }
 
 /// Who must have signed the server's certificate.
@@ -90,6 +116,7 @@ mod tests {
         let password = Secret::new(WORST);
         let mut target = Target {
             database: &database,
+            protocol: Protocol::Postgres,
             host: "db.example.com",
             port: 6432,
             dbname: "orders",
@@ -97,9 +124,10 @@ mod tests {
             password: &password,
             trust: Trust::System,
             ca_file: None,
-            mode: TlsMode::VerifyFull,
+            mode: Mode::VerifyFull,
             application_name: "broker test/1+x",
             connect_timeout: Duration::from_millis(2500),
+            direct_tls: false,
             target_session_attrs: None,
         };
         change(&mut target);
@@ -142,6 +170,26 @@ mod tests {
     }
 
     #[test]
+    fn direct_tls_is_said_where_libpq_reads_and_nowhere_else() {
+        let direct = |format| render_with(format, |target| target.direct_tls = true).unwrap();
+        assert!(direct(Format::Uri).contains("sslrootcert=system&sslnegotiation=direct&"));
+        assert!(direct(Format::Keyword).contains(" sslnegotiation='direct' "));
+        assert!(direct(Format::Env).starts_with("unset PGSERVICE PGHOSTADDR PGTARGETSESSIONATTRS\n"));
+        assert!(direct(Format::Env).contains("export PGSSLNEGOTIATION='direct'\n"));
+        assert!(render(Format::Env).contains(" PGSSLNEGOTIATION\n"), "that of a text sourced earlier ends");
+        assert_eq!(direct(Format::Dotenv), render(Format::Dotenv));
+        assert_eq!(direct(Format::Pgpass), render(Format::Pgpass));
+        let plaintext = render_with(Format::Uri, |target| {
+            (target.direct_tls, target.mode) = (true, Mode::Plaintext);
+        });
+        assert!(!plaintext.unwrap().contains("sslnegotiation"));
+        let mysql = render_with(Format::Uri, |target| {
+            (target.direct_tls, target.protocol) = (true, Protocol::Mysql);
+        });
+        assert!(matches!(mysql, Err(RenderError::Inexpressible { .. })));
+    }
+
+    #[test]
     fn an_ipv6_address_is_bracketed() {
         for (host, written) in [
             ("::1", "@[::1]:6432/"),
@@ -155,15 +203,16 @@ mod tests {
 
     #[test]
     fn a_private_ca_has_to_get_to_the_driver_somehow() {
-        for format in Format::ALL {
-            let without = render_with(*format, |target| target.trust = PRIVATE);
-            let with = render_with(*format, |target| {
+        for format in Format::for_protocol(Protocol::Postgres) {
+            let without = render_with(format, |target| target.trust = PRIVATE);
+            let with = render_with(format, |target| {
                 (target.trust, target.ca_file) = (PRIVATE, Some("/etc/my ca.pem"));
             });
             match format {
                 Format::Json => assert!(without.unwrap().contains(r#""ca_pem":"-----BEGIN"#)),
                 Format::Pgpass => assert_eq!(without, with),
-                Format::Uri | Format::Keyword | Format::Env | Format::Dotenv => {
+                Format::QuerycopEnv => assert!(matches!(without, Err(RenderError::NeedsBackendCaFile))),
+                _ => {
                     let error = without.unwrap_err().to_string();
                     assert!(error.contains("ca_file=/") && error.contains("/v1/databases/orders/ca.pem"));
                     assert!(error.contains(format.name()));
@@ -171,6 +220,113 @@ mod tests {
                     assert!(with.contains("/etc/my ca.pem") || with.contains("=%2Fetc%2Fmy%20ca.pem"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_same_for_mysql() {
+        const ENCODED: &str = "Ab%2Bc%2Fd%3De%40f%3Ag%25h%3Fi%23j%26k%21l%20%24m%27n%22o%5Cp%3Bq%2Cr%5Bs%5D%7Bt%7D%7Cu%3Cv%3Ew%60";
+        let render = |format, change: fn(&mut Target<'_>)| {
+            render_with(format, |target| {
+                target.protocol = Protocol::Mysql;
+                change(target);
+            })
+        };
+        let uri =
+            format!("mysql://app.x%7Creplica:{ENCODED}@db.example.com:6432/orders?ssl-mode=VERIFY_IDENTITY");
+        assert_eq!(render(Format::Uri, |_| {}).unwrap(), uri);
+        assert_eq!(render(Format::Dotenv, |_| {}).unwrap(), format!("DATABASE_URL='{uri}'\n"));
+        let private = |target: &mut Target<'_>| (target.trust, target.ca_file) = (PRIVATE, Some("/ca.pem"));
+        assert_eq!(render(Format::Uri, private).unwrap(), format!("{uri}&ssl-ca=%2Fca.pem"));
+        assert_eq!(
+            render(Format::MyCnf, private).unwrap(),
+            "[client]\nprotocol=tcp\nhost=\"db.example.com\"\nport=\"6432\"\nuser=\"app.x|replica\"\n\
+             password=\"Ab+c/d=e@f:g%h?i#j&k!l $m'n\\\"o\\\\p;q,r[s]{t}|u<v>w`\"\nssl-ca=\"/ca.pem\"\n\
+             connect-timeout=\"3\"\nssl-verify-server-cert=1\n[mariadb-client]\ndatabase=\"orders\"\n"
+        );
+        let json = render(Format::Json, private).unwrap();
+        for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {
+            assert!(json.contains(part) && json.contains("\"program_name\":"), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_weaker_mode_is_said_or_refused() {
+        let render = |format, trust| {
+            render_with(format, |target| {
+                (target.protocol, target.mode) = (Protocol::Mysql, Mode::VerifyCa);
+                (target.trust, target.ca_file) = (trust, Some("/ca.pem"));
+            })
+        };
+        assert!(render(Format::Uri, PRIVATE).unwrap().ends_with("?ssl-mode=VERIFY_CA&ssl-ca=%2Fca.pem"));
+        assert!(matches!(render(Format::Uri, Trust::System), Err(RenderError::HostNotVerified { .. })));
+        assert!(matches!(render(Format::MyCnf, PRIVATE), Err(RenderError::NotInFormat { .. })));
+    }
+
+    #[test]
+    fn without_tls_nothing_is_said_of_certificates() {
+        let render = |protocol, format| {
+            render_with(format, |target| {
+                (target.protocol, target.mode, target.ca_file) = (protocol, Mode::Plaintext, Some("/ca.pem"));
+            })
+            .unwrap()
+        };
+        let uri = render(Protocol::Postgres, Format::Uri);
+        assert!(uri.contains("?sslmode=disable&connect_timeout"), "{uri}");
+        assert!(render(Protocol::Mysql, Format::Uri).ends_with("?ssl-mode=DISABLED"));
+        let file = render(Protocol::Mysql, Format::MyCnf);
+        assert!(file.contains("\nssl=0\nssl-verify-server-cert=0\n") && !file.contains("ssl-ca"), "{file}");
+    }
+
+    #[test]
+    fn what_a_proxy_is_told_holds_no_secret_and_always_a_ca_file() {
+        let render = |protocol, trust, ca_file| {
+            render_with(Format::QuerycopEnv, |target| {
+                (target.protocol, target.trust, target.ca_file) = (protocol, trust, ca_file);
+            })
+        };
+        for (protocol, trust) in [
+            (Protocol::Postgres, PRIVATE),
+            (Protocol::Postgres, Trust::System),
+            (Protocol::Mysql, Trust::System),
+        ] {
+            let text = render(protocol, trust, Some("/etc/my ca.pem")).unwrap();
+            assert_eq!(
+                text,
+                "GATEKEEPER_BACKEND_HOST=db.example.com\nGATEKEEPER_BACKEND_PORT=6432\n\
+                 GATEKEEPER_BACKEND_TLS_MODE=verify-full\nGATEKEEPER_BACKEND_TLS_CA_FILE='/etc/my ca.pem'\n\
+                 GATEKEEPER_BACKEND_TLS_SERVER_NAME=db.example.com\n"
+            );
+            let error = render(protocol, trust, None).unwrap_err().to_string();
+            assert!(error.contains("ca_file=/etc/ssl/certs/ca-certificates.crt"), "{error}");
+        }
+        let json = render_with(Format::Json, |_| {}).unwrap();
+        assert!(json.contains("password"));
+    }
+
+    #[test]
+    fn a_format_for_other_databases_names_those_that_fit() {
+        let error = |format, protocol| {
+            render_with(format, |target| target.protocol = protocol).unwrap_err().to_string()
+        };
+        assert_eq!(
+            error(Format::Pgpass, Protocol::Mysql),
+            "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, json, querycop-env"
+        );
+        assert_eq!(
+            error(Format::MyCnf, Protocol::Postgres),
+            "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, json, querycop-env"
+        );
+    }
+
+    #[test]
+    fn an_option_file_has_no_line_that_its_readers_would_cut() {
+        for (length, fits) in [(2000, true), (2001, false)] {
+            let password: &'static Secret = Box::leak(Box::new(Secret::new("\\".repeat(length))));
+            let text = render_with(Format::MyCnf, |target| {
+                (target.protocol, target.password) = (Protocol::Mysql, password);
+            });
+            assert_eq!(text.is_ok(), fits);
         }
     }
 
@@ -194,7 +350,7 @@ mod tests {
     fn without_the_host_name_only_a_private_ca_proves_anything() {
         let sslmode = |trust| {
             render_with(Format::Uri, |target| {
-                (target.mode, target.trust, target.ca_file) = (TlsMode::VerifyCa, trust, Some("/ca.pem"));
+                (target.mode, target.trust, target.ca_file) = (Mode::VerifyCa, trust, Some("/ca.pem"));
             })
         };
         assert!(sslmode(PRIVATE).unwrap().contains("sslmode=verify-ca&sslrootcert=%2Fca.pem"));
@@ -204,8 +360,8 @@ mod tests {
     #[test]
     fn what_cannot_be_said_is_refused_by_every_format() {
         let refused = |parameter, change: fn(&mut Target<'_>)| {
-            for format in Format::ALL {
-                let error = render_with(*format, change).unwrap_err();
+            for format in Format::for_protocol(Protocol::Postgres).filter(|it| *it != Format::QuerycopEnv) {
+                let error = render_with(format, change).unwrap_err();
                 assert!(
                     matches!(error, RenderError::Inexpressible { parameter: found, .. } if found == parameter),
                     "{format}: {error}"
@@ -252,6 +408,7 @@ mod tests {
         let password = Secret::new(WORST);
         let target = Target {
             database: &database,
+            protocol: Protocol::Postgres,
             host: "h",
             port: 1,
             dbname: "d",
@@ -259,9 +416,10 @@ mod tests {
             password: &password,
             trust: Trust::System,
             ca_file: None,
-            mode: TlsMode::VerifyFull,
+            mode: Mode::VerifyFull,
             application_name: "a",
             connect_timeout: Duration::from_secs(1),
+            direct_tls: false,
             target_session_attrs: Some("any"),
         };
         let parameters = Parameters::of(&target).unwrap();

@@ -4,11 +4,11 @@
 //! idempotent: after an error whose effect is not known the same call may be made again, and ending
 //! what is already gone succeeds.
 
-#[expect(dead_code, reason = "the engines that use it come next")]
 mod api;
 mod breaker;
 mod kept;
 mod kinds;
+pub mod planetscale;
 pub mod postgres;
 mod rds;
 mod site;
@@ -34,12 +34,10 @@ use crate::tls::TlsError;
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
         EngineKind::Postgres => postgres::engine(database, tools),
-        EngineKind::Mysql
-        | EngineKind::PlanetscalePostgres
-        | EngineKind::PlanetscaleMysql
-        | EngineKind::Neon
-        | EngineKind::Db9 => Err(BuildError::NoAdmin),
+        EngineKind::PlanetscalePostgres => planetscale::postgres(database, tools),
+        EngineKind::PlanetscaleMysql => planetscale::mysql(database, tools),
         EngineKind::Rds => rds::engine(database, tools),
+        EngineKind::Mysql | EngineKind::Neon | EngineKind::Db9 => Err(BuildError::NoAdmin),
     }
 }
 

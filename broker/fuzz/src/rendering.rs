@@ -5,12 +5,12 @@ mod read;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dsn_broker::config::TlsMode;
-use dsn_broker::dsn::{Format, RenderError, Target, Trust};
+use dsn_broker::dsn::{Format, Mode, RenderError, Target, Trust};
+use dsn_broker::model::Protocol;
 use dsn_broker::secret::Secret;
 
 /// One value a line, in which `\n` is a newline, `\0` a NUL and `\\` a backslash: host, port, dbname, user, password,
-/// application name, CA file, milliseconds to connect, session attributes, what is trusted. A line that is missing
+/// application name, CA file, milliseconds to connect, session attributes, what is trusted, what is spoken. A line that is missing
 /// is something usual. Each format says exactly these values to a reader that is not ours, or is refused for a
 /// reason that is there.
 pub fn rendering(bytes: &[u8]) {
@@ -23,14 +23,17 @@ pub fn rendering(bytes: &[u8]) {
     let millis: u32 = next("").parse().unwrap_or(10_000);
     let attrs = Some(next("")).filter(|attrs| !attrs.is_empty());
     let (mode, trust) = match next("").as_str() {
-        "private" => (TlsMode::VerifyFull, Trust::Private { pem: PEM }),
-        "private verify-ca" => (TlsMode::VerifyCa, Trust::Private { pem: PEM }),
-        "verify-ca" => (TlsMode::VerifyCa, Trust::System),
-        _ => (TlsMode::VerifyFull, Trust::System),
+        "private" => (Mode::VerifyFull, Trust::Private { pem: PEM }),
+        "private verify-ca" => (Mode::VerifyCa, Trust::Private { pem: PEM }),
+        "plaintext" => (Mode::Plaintext, Trust::System),
+        "verify-ca" => (Mode::VerifyCa, Trust::System),
+        _ => (Mode::VerifyFull, Trust::System),
     };
+    let protocol = if next("") == "mysql" { Protocol::Mysql } else { Protocol::Postgres };
     let database = "orders".parse().unwrap();
     let target = Target {
         database: &database,
+        protocol,
         host: &host,
         port: port.parse().unwrap_or(5432),
         dbname: &dbname,
@@ -41,6 +44,7 @@ pub fn rendering(bytes: &[u8]) {
         mode,
         application_name: &application_name,
         connect_timeout: Duration::from_millis(millis.into()),
+        direct_tls: false,
         target_session_attrs: attrs.as_deref(),
     };
     Format::ALL.iter().for_each(|format| check(*format, &target));
@@ -52,7 +56,7 @@ fn check(format: Format, target: &Target<'_>) {
             assert_eq!(reason_to_refuse(format, target), None, "{format}");
             let text = rendered.text.expose();
             assert_eq!(text.matches('\n').count(), lines(format, target), "{format}");
-            assert_eq!(read::read(format, text), expected(format, target), "{format}");
+            assert_eq!(read::read(target.protocol, format, text), expected(format, target), "{format}");
         }
         Err(error) => {
             assert!(reason_to_refuse(format, target).is_some(), "{format}: {error}");
@@ -74,7 +78,9 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
     let path = target.ca_file.unwrap_or("/");
     let drive = path.as_bytes();
     let on_drive = drive.len() > 2 && drive[0].is_ascii_alphabetic() && drive[1] == b':';
-    if texts.iter().any(|text| text.is_empty() || is_control(text)) {
+    if !Format::for_protocol(target.protocol).any(|known| known == format) {
+        Some("it is for other databases")
+    } else if texts.iter().any(|text| text.is_empty() || is_control(text)) {
         Some("a value is empty, or holds a control character")
     } else if target.host.contains(',') || target.host.starts_with(['/', '@']) {
         Some("the host is not one")
@@ -86,8 +92,16 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("the path is relative")
     } else if target.target_session_attrs.is_some_and(is_control) {
         Some("the attributes hold a control character")
-    } else if target.mode == TlsMode::VerifyCa && target.trust == Trust::System {
+    } else if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
+        Some("the attributes are libpq's")
+    } else if format == Format::MyCnf && target.mode == Mode::VerifyCa {
+        Some("its readers verify all or nothing")
+    } else if format == Format::MyCnf && texts.iter().chain([&path]).any(|text| is_long(text)) {
+        Some("its readers would cut a line")
+    } else if target.mode == Mode::VerifyCa && target.trust == Trust::System {
         Some("nothing is verified")
+    } else if format == Format::QuerycopEnv && target.ca_file.is_none() {
+        Some("it is told no CA")
     } else if target.trust != Trust::System && target.ca_file.is_none() {
         let carries = matches!(format, Format::Json | Format::Pgpass);
         (!carries).then_some("it cannot say which CA to trust")
@@ -96,9 +110,24 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
     }
 }
 
-/// What a reader has to find, by libpq's names.
+/// More than a line of an option file takes.
+fn is_long(text: &str) -> bool {
+    text.len() + text.matches(['"', '\\']).count() > 4000
+}
+
+/// What a reader has to find, by the names of its world.
 fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
-    let mode = if target.mode == TlsMode::VerifyCa { "verify-ca" } else { "verify-full" };
+    if format == Format::QuerycopEnv {
+        return expected_of_querycop(target);
+    }
+    if target.protocol == Protocol::Mysql {
+        return expected_of_mysql(format, target);
+    }
+    let mode = match target.mode {
+        Mode::VerifyFull => "verify-full",
+        Mode::VerifyCa => "verify-ca",
+        Mode::Plaintext => "disable",
+    };
     let seconds = target.connect_timeout.as_millis().div_ceil(1000).max(1).to_string();
     let port = target.port.to_string();
     let mut all = vec![
@@ -112,6 +141,7 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
         all.extend([("sslmode", mode), ("application_name", target.application_name)]);
         all.extend(target.target_session_attrs.map(|attrs| ("target_session_attrs", attrs)));
         match (target.ca_file, target.trust) {
+            _ if target.mode == Mode::Plaintext => {}
             (Some(path), _) => all.push(("sslrootcert", path)),
             (None, Trust::System) => all.push(("sslrootcert", "system")),
             (None, Trust::Private { .. }) => {}
@@ -126,11 +156,66 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
     all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
+fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
+    let mode = match target.mode {
+        Mode::VerifyFull => "VERIFY_IDENTITY",
+        Mode::VerifyCa => "VERIFY_CA",
+        Mode::Plaintext => "DISABLED",
+    };
+    let verify = if target.mode == Mode::Plaintext { "0" } else { "1" };
+    let seconds = target.connect_timeout.as_millis().div_ceil(1000).max(1).to_string();
+    let port = target.port.to_string();
+    let mut all = vec![
+        ("host", target.host),
+        ("port", &port),
+        ("user", target.username),
+        ("password", target.password.expose()),
+    ];
+    let ca_file = target.ca_file.filter(|_| target.mode != Mode::Plaintext);
+    all.extend(ca_file.map(|path| ("ssl-ca", path)));
+    match format {
+        Format::MyCnf => {
+            all.extend([
+                ("database", target.dbname),
+                ("protocol", "tcp"),
+                ("ssl-verify-server-cert", verify),
+            ]);
+            all.extend((target.mode == Mode::Plaintext).then_some(("ssl", "0")));
+        }
+        _ => all.extend([("dbname", target.dbname), ("ssl-mode", mode)]),
+    }
+    if matches!(format, Format::MyCnf | Format::Json) {
+        all.push(("connect-timeout", &seconds));
+    }
+    if format == Format::Json {
+        all.push(("program_name", target.application_name));
+    }
+    if let (Format::Json, Trust::Private { pem }) = (format, target.trust) {
+        all.push(("ca_pem", pem));
+    }
+    all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn expected_of_querycop(target: &Target<'_>) -> BTreeMap<String, String> {
+    let mode = match target.mode {
+        Mode::VerifyFull => "verify-full",
+        Mode::VerifyCa => "verify-ca",
+        Mode::Plaintext => "disable",
+    };
+    let port = target.port.to_string();
+    let mut all = vec![("HOST", target.host), ("PORT", &port), ("TLS_MODE", mode)];
+    all.extend((target.mode != Mode::Plaintext).then(|| ("TLS_CA_FILE", target.ca_file.unwrap())));
+    all.extend((target.mode == Mode::VerifyFull).then_some(("TLS_SERVER_NAME", target.host)));
+    all.into_iter().map(|(key, value)| (format!("GATEKEEPER_BACKEND_{key}"), value.to_owned())).collect()
+}
+
 /// How many lines the text has: no value adds one.
 fn lines(format: Format, target: &Target<'_>) -> usize {
     match format {
         Format::Uri | Format::Keyword | Format::Json => 0,
         Format::Dotenv | Format::Pgpass => 1,
+        Format::MyCnf => expected(format, target).len() + 2,
+        Format::QuerycopEnv => expected(format, target).len(),
         Format::Env => expected(format, target).len() + 1,
     }
 }

@@ -8,7 +8,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::broker::{LedgerPasswords, Sites};
 use crate::cache::{Cache, CacheError};
-use crate::config::{Ca, Config, ConfigError, Database, Endpoint, SecretError};
+use crate::config::{Ca, Config, ConfigError, Database, SecretError, Verified};
 use crate::engine::{self, Site, Tools};
 use crate::entropy::Entropy;
 use crate::identity::{Identity, IdentityError};
@@ -31,9 +31,18 @@ pub struct Current {
     /// SHA-256 of the configuration and of the CAs that it names, in hexadecimal.
     pub digest: String,
     /// The private CAs, PEM, by database and endpoint.
-    cas: BTreeMap<(DatabaseName, EndpointName), String>,
+    cas: BTreeMap<(DatabaseName, EndpointName), Cas>,
     /// What engines and identity were built from, so that what did not change is kept.
     parts: BTreeMap<String, String>,
+}
+
+/// The private CAs of an endpoint, PEM.
+#[derive(Debug, Default)]
+struct Cas {
+    /// Of what clients connect to.
+    for_clients: Option<String>,
+    /// Of the database itself.
+    directly: Option<String>,
 }
 
 /// Why nothing could be built from a configuration.
@@ -156,9 +165,15 @@ impl Current {
         Ok((Self { config, policy, identity, digest, cas, parts }, sites))
     }
 
-    /// The private CA, PEM, that the certificate of an endpoint must be signed by; `None` for the system's roots.
+    /// The private CA, PEM, that must have signed the certificate of what clients of an endpoint connect to; `None` for
+    /// the system's roots, and where there is no TLS.
     pub fn ca(&self, database: &DatabaseName, endpoint: &EndpointName) -> Option<&str> {
-        self.cas.get(&(database.clone(), endpoint.clone())).map(String::as_str)
+        self.cas.get(&(database.clone(), endpoint.clone()))?.for_clients.as_deref()
+    }
+
+    /// The same for the database itself, whatever stands in front of it.
+    pub fn ca_behind(&self, database: &DatabaseName, endpoint: &EndpointName) -> Option<&str> {
+        self.cas.get(&(database.clone(), endpoint.clone()))?.directly.as_deref()
     }
 }
 
@@ -199,23 +214,22 @@ fn build_site(name: &DatabaseName, database: &Database, ground: &Ground) -> Resu
 fn read_cas(
     name: &DatabaseName,
     database: &Database,
-    cas: &mut BTreeMap<(DatabaseName, EndpointName), String>,
+    cas: &mut BTreeMap<(DatabaseName, EndpointName), Cas>,
 ) -> Result<(), BuildError> {
+    let read = |verified: Verified<'_>| match verified.ca().and_then(Ca::file) {
+        None => Ok(None),
+        Some(path) => std::fs::read_to_string(path).map(Some).map_err(|source| BuildError::Ca {
+            database: name.clone(),
+            path: path.display().to_string(),
+            source,
+        }),
+    };
     for (endpoint_name, endpoint) in &database.endpoints {
-        if let Ca::File(path) = ca_of(database, endpoint) {
-            let pem = std::fs::read_to_string(path).map_err(|source| BuildError::Ca {
-                database: name.clone(),
-                path: path.display().to_string(),
-                source,
-            })?;
-            cas.insert((name.clone(), endpoint_name.clone()), pem);
-        }
+        let for_clients = read(endpoint.for_clients(database))?;
+        let directly = read(endpoint.directly(database))?;
+        cas.insert((name.clone(), endpoint_name.clone()), Cas { for_clients, directly });
     }
     Ok(())
-}
-
-fn ca_of<'a>(database: &'a Database, endpoint: &'a Endpoint) -> &'a Ca {
-    endpoint.tls.as_ref().and_then(|tls| tls.ca.as_ref()).unwrap_or(&database.tls.ca)
 }
 
 fn contents(files: &[PathBuf]) -> String {

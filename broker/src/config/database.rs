@@ -1,5 +1,7 @@
 //! `databases`: what can be connected to.
 
+mod way;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::provider::Section;
-use crate::config::{Db9, Neon, PlanetScale, Rds, SecretRef, Span};
-use crate::model::{self, EndpointName, EngineFacts, EngineKind, Protocol};
+use crate::config::{Db9, Neon, PlanetScale, Rds, SecretRef, Span, Via};
+use crate::model::{self, EndpointName, EngineKind, Protocol};
 
 /// A place to connect to, with the engine that makes credentials for it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -77,6 +79,12 @@ pub struct Endpoint {
     /// Where this endpoint's TLS differs from the database's. Default: nowhere.
     #[serde(default)]
     pub tls: Option<EndpointTls>,
+    /// Whether drivers begin with TLS instead of asking for it first (libpq's `sslnegotiation=direct`): one round trip less. Only libpq 17 and later can, and earlier ones refuse the whole DSN. Default: `false`.
+    #[serde(default)]
+    pub direct_tls: bool,
+    /// The proxy that clients connect to instead. Default: none.
+    #[serde(default)]
+    pub via: Option<Via>,
     /// libpq's `target_session_attrs`, e.g. `read-write` where `host` resolves to several servers. Default: none.
     #[serde(default)]
     pub target_session_attrs: Option<String>,
@@ -187,7 +195,9 @@ impl Database {
             mistakes.add(endpoints.clone(), "there is no endpoint: name at least `primary`");
         }
         for (name, endpoint) in &self.endpoints {
-            endpoint.check(self.engine.facts(), &endpoints.at(name), mistakes);
+            let key = endpoints.at(name);
+            endpoint.check(self, &key, mistakes);
+            endpoint.check_way(self, endpoint.kind(name), &key, mistakes);
         }
         self.check_admin(&key.at("admin"), mistakes);
         self.check_sections(key, mistakes);
@@ -286,7 +296,10 @@ impl Database {
         let mut files: Vec<_> = self.tls.ca.file_mut().into_iter().collect();
         let password = self.admin.as_mut().and_then(|admin| admin.password.as_mut());
         files.extend(password.and_then(SecretRef::file_mut));
-        let tls = self.endpoints.values_mut().filter_map(|endpoint| endpoint.tls.as_mut());
+        let tls = self.endpoints.values_mut().flat_map(|endpoint| {
+            let via = endpoint.via.as_mut().and_then(|via| via.tls.as_mut());
+            endpoint.tls.as_mut().into_iter().chain(via)
+        });
         files.extend(tls.filter_map(|tls| tls.ca.as_mut().and_then(Ca::file_mut)));
         let planetscale = self.planetscale.as_mut().map(|section| section as &mut dyn Section);
         let neon = self.neon.as_mut().map(|section| section as &mut dyn Section);
@@ -326,7 +339,8 @@ impl Endpoint {
         })
     }
 
-    fn check(&self, engine: &EngineFacts, key: &Key, mistakes: &mut Mistakes) {
+    fn check(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        let engine = database.engine.facts();
         match self.host.as_deref() {
             Some(host) => check::host(host, key.at("host"), mistakes),
             None if engine.knows_hosts => {}
@@ -337,7 +351,10 @@ impl Endpoint {
         if let Some(port) = self.port {
             check::not_zero(port.into(), key.at("port"), mistakes);
         }
-        if let Some(attrs) =
+        if self.target_session_attrs.is_some() && database.protocol() == Protocol::Mysql {
+            let message = "it is libpq's alone, and the database speaks MySQL: remove it";
+            mistakes.add(key.at("target_session_attrs"), message);
+        } else if let Some(attrs) =
             self.target_session_attrs.as_deref().filter(|attrs| !SESSION_ATTRS.contains(attrs))
         {
             let message = format!("libpq does not know {attrs:?}; it knows {}", check::list(SESSION_ATTRS));
@@ -351,11 +368,39 @@ impl Endpoint {
         if let Some(tls) = &self.tls {
             tls.check(&key.at("tls"), mistakes);
         }
+        if let Some(via) = &self.via {
+            via.check(&key.at("via"), mistakes);
+        }
+    }
+
+    /// What is weaker than it should be.
+    pub(super) fn doubt(&self, protocol: Protocol, key: &Key, doubts: &mut Mistakes) {
+        if let Some(tls) = &self.tls {
+            tls.doubt(&key.at("tls"), doubts);
+        }
+        if let Some(via) = &self.via {
+            via.doubt(&key.at("via"), doubts);
+        }
+        let (host, key) = match &self.via {
+            Some(via) => (Some(via.host.as_str()), key.at("via").at("host")),
+            None => (self.host.as_deref(), key.at("host")),
+        };
+        if protocol == Protocol::Mysql && host == Some("localhost") {
+            let message = "clients for MySQL that are written in C, and PHP, take `localhost` for a socket: name it otherwise";
+            doubts.add(key, message);
+        }
     }
 }
 
 impl EndpointTls {
-    fn check(&self, key: &Key, mistakes: &mut Mistakes) {
+    pub(super) fn doubt(&self, key: &Key, doubts: &mut Mistakes) {
+        if self.mode != TlsMode::VerifyFull {
+            let because = self.because.as_deref().unwrap_or_default();
+            doubts.add(key.at("mode"), format!("weaker than verify-full, because: {because}"));
+        }
+    }
+
+    pub(super) fn check(&self, key: &Key, mistakes: &mut Mistakes) {
         let because = self.because.as_deref().map(str::trim);
         match (self.mode, because) {
             (TlsMode::VerifyFull, Some(_)) => {

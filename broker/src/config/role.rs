@@ -214,6 +214,9 @@ impl Role {
         if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
             rds.check_role(self, database, key, mistakes);
         }
+        if let Some(planetscale) = &database.planetscale {
+            planetscale.check_role(self, key, mistakes);
+        }
     }
 }
 

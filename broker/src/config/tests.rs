@@ -7,6 +7,7 @@ use std::path::Path;
 use super::*;
 
 mod broker;
+mod planetscale;
 mod rds;
 mod understood;
 mod world;

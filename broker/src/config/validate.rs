@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Cache, Config, Issuer, TlsMode};
+use crate::config::{Cache, Config, Issuer};
 
 impl Config {
     /// Everything that is wrong.
@@ -102,12 +102,7 @@ impl Config {
                                    and not for another one that leads there";
                     doubts.add(key.at("endpoints").at(name).at("host"), message);
                 }
-                let Some(tls) = endpoint.tls.as_ref().filter(|tls| tls.mode != TlsMode::VerifyFull) else {
-                    continue;
-                };
-                let because = tls.because.as_deref().unwrap_or_default();
-                let message = format!("weaker than verify-full, because: {because}");
-                doubts.add(key.at("endpoints").at(name).at("tls").at("mode"), message);
+                endpoint.doubt(database.protocol(), &key.at("endpoints").at(name), doubts);
             }
         }
     }

@@ -1,5 +1,5 @@
 use crate::dsn::{Format, Parameter};
-use crate::model::DatabaseName;
+use crate::model::{DatabaseName, Protocol};
 
 /// Why a target cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,30 @@ pub enum RenderError {
         /// The database whose CA it is.
         database: DatabaseName,
     },
+    /// The format is for databases of another kind.
+    #[error("the format `{format}` is not for {}: use one of {}", .protocol.as_str(), names(*.protocol))]
+    OtherProtocol {
+        /// The format that was asked for.
+        format: Format,
+        /// What the database speaks.
+        protocol: Protocol,
+    },
+    /// The format has no words for a value that others can say.
+    #[error("the format `{format}` {why}")]
+    NotInFormat {
+        /// The format that was asked for.
+        format: Format,
+        /// What it cannot say, and what can.
+        why: &'static str,
+    },
+    /// The proxy can only point at a CA file, and the caller did not say where that is.
+    #[error(
+        "a proxy that is to verify the database needs the CA as a file of its own: ask with \
+         ca_file=/etc/ssl/certs/ca-certificates.crt (Debian, Ubuntu, Alpine) or \
+         ca_file=/etc/pki/tls/certs/ca-bundle.crt (RHEL, Fedora, Amazon Linux) for the system's roots; a private CA is \
+         in the ca_pem of the JSON answer, to be saved where ca_file says"
+    )]
+    NeedsBackendCaFile,
     /// The path of the CA file is not one.
     #[error("ca_file {why}: give the absolute path of the CA on the machine that will connect")]
     CaFile {
@@ -38,4 +62,8 @@ pub enum RenderError {
         /// What is wrong with it.
         why: &'static str,
     },
+}
+
+fn names(protocol: Protocol) -> String {
+    Format::for_protocol(protocol).map(Format::name).collect::<Vec<_>>().join(", ")
 }

@@ -6,12 +6,14 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::dsn::{
-    Parameter, Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, pgpass, uri,
+    Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, my_cnf, pgpass,
+    querycop_env, uri,
 };
+use crate::model::Protocol;
 use crate::secret::Secret;
 
 macro_rules! formats {
-    ($($variant:ident $name:literal $media_type:ident $ca:ident $render:path: $help:literal;)*) => {
+    ($($variant:ident $name:literal $media_type:ident $protocols:ident $ca:ident $render:path: $help:literal;)*) => {
         /// A way to write a target down.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
         pub enum Format {
@@ -37,6 +39,11 @@ macro_rules! formats {
                 match self { $(Self::$variant => $media_type,)* }
             }
 
+            /// What is spoken to the databases that it is for.
+            fn protocols(self) -> &'static [Protocol] {
+                match self { $(Self::$variant => $protocols,)* }
+            }
+
             fn ca(self) -> Ca {
                 match self { $(Self::$variant => Ca::$ca,)* }
             }
@@ -48,14 +55,17 @@ macro_rules! formats {
     };
 }
 
-// How a format gets a private CA to the driver: `ByPath`, or it is `Free` to do without a path.
+// Which databases a format is for: those that speak one protocol, or all. How it gets a private CA to the driver:
+// `ByPath`, or it is `Free` to do without a path, or it `Always` has to have one, also for the system's roots.
 formats! {
-    Uri     "uri"     TEXT ByPath uri::render:     "libpq's connection URI, for psql and most drivers";
-    Keyword "keyword" TEXT ByPath keyword::render: "libpq's connection string of keywords and values";
-    Env     "env"     TEXT ByPath env::render:     "libpq's PG* variables, as lines for a POSIX shell to source";
-    Dotenv  "dotenv"  TEXT ByPath dotenv::render:  "a line DATABASE_URL=… for a .env file";
-    Pgpass  "pgpass"  TEXT Free   pgpass::render:  "a line for libpq's password file; TLS is not part of it";
-    Json    "json"    JSON Free   json::render:    "the parameters as a JSON object, with the CA in ca_pem";
+    Uri     "uri"     TEXT ALL      ByPath uri::render:     "a connection URI: libpq's for psql and most drivers, or mysql://…";
+    Keyword "keyword" TEXT POSTGRES ByPath keyword::render: "libpq's connection string of keywords and values";
+    Env     "env"     TEXT POSTGRES ByPath env::render:     "libpq's PG* variables, as lines for a POSIX shell to source";
+    Dotenv  "dotenv"  TEXT ALL      ByPath dotenv::render:  "a line DATABASE_URL=… for a .env file";
+    Pgpass  "pgpass"  TEXT POSTGRES Free   pgpass::render:  "a line for libpq's password file; TLS is not part of it";
+    MyCnf   "my-cnf"  TEXT MYSQL    ByPath my_cnf::render:  "an option file for the clients of MariaDB; those of MySQL refuse it";
+    Json    "json"    JSON ALL      Free   json::render:    "the parameters as a JSON object, with the CA in ca_pem";
+    QuerycopEnv "querycop-env" TEXT ALL Always querycop_env::render: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
 }
 
 impl Format {
@@ -75,11 +85,34 @@ impl Format {
 
     /// The parameters of `target`, if this format can say them. Fails as [`Format::render`] does.
     pub fn parameters<'a>(self, target: &Target<'a>) -> Result<Parameters<'a>, RenderError> {
-        let parameters = Parameters::of(target)?;
-        if self.ca() == Ca::ByPath && !parameters.has(Parameter::Sslrootcert) {
-            return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
+        if !self.protocols().contains(&target.protocol) {
+            return Err(RenderError::OtherProtocol { format: self, protocol: target.protocol });
+        }
+        let mut parameters = Parameters::of(target)?;
+        let private = target.trust != Trust::System;
+        match self.ca() {
+            Ca::ByPath if private && target.ca_file.is_none() => {
+                return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
+            }
+            Ca::Always if target.ca_file.is_none() => return Err(RenderError::NeedsBackendCaFile),
+            _ => {}
+        }
+        match self {
+            Self::MyCnf => my_cnf::check(&parameters)?,
+            Self::QuerycopEnv => parameters.keep(&querycop_env::TOLD),
+            _ => {}
         }
         Ok(parameters)
+    }
+
+    /// Whether it is for a proxy: about the database itself, whatever clients connect to.
+    pub fn is_for_proxies(self) -> bool {
+        self == Self::QuerycopEnv
+    }
+
+    /// Those for databases to which this is spoken, the default first.
+    pub fn for_protocol(protocol: Protocol) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |format| format.protocols().contains(&protocol))
     }
 }
 
@@ -127,7 +160,12 @@ impl std::error::Error for UnknownFormat {}
 enum Ca {
     ByPath,
     Free,
+    Always,
 }
+
+const ALL: &[Protocol] = &[Protocol::Postgres, Protocol::Mysql];
+const POSTGRES: &[Protocol] = &[Protocol::Postgres];
+const MYSQL: &[Protocol] = &[Protocol::Mysql];
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -155,10 +193,10 @@ mod tests {
         let message = |text: &str| text.parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             message("url"),
-            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, json (did you mean uri?)"
+            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, my-cnf, json, querycop-env (did you mean uri?)"
         );
         assert!(message("DotEnv").ends_with("(did you mean dotenv?)"));
-        assert!(message("jdbc-with-a-long-name").ends_with("pgpass, json"));
+        assert!(message("jdbc-with-a-long-name").ends_with("json, querycop-env"));
         assert!(message(&"x".repeat(5000)).len() < 200);
     }
 }

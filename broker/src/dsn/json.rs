@@ -10,7 +10,7 @@ pub(super) fn render(target: &Target<'_>, parameters: &Parameters<'_>) -> String
         Trust::System => None,
         Trust::Private { pem } => Some(("ca_pem", Value::Text(pem))),
     };
-    let members = parameters.expose().map(|(parameter, value)| (parameter.keyword(), value)).chain(ca_pem);
+    let members = parameters.expose_by_keyword().chain(ca_pem);
     let mut text = Vec::with_capacity(512);
     let mut serializer = serde_json::Serializer::new(&mut text);
     serializer.collect_map(members).expect("a map of strings and numbers");

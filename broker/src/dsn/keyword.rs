@@ -5,11 +5,11 @@ use crate::dsn::{Parameters, Target};
 
 pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
     let mut text = String::with_capacity(512);
-    for (parameter, value) in parameters.expose() {
+    for (keyword, value) in parameters.expose_by_keyword() {
         if !text.is_empty() {
             text.push(' ');
         }
-        text.push_str(parameter.keyword());
+        text.push_str(keyword);
         text.push_str("='");
         value.with_text(|value| quote(value, &mut text));
         text.push('\'');

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::config::TlsMode;
-use crate::dsn::{RenderError, Target, Trust};
+use crate::dsn::{Mode, RenderError, Target, Trust};
+use crate::model::Protocol;
 
 /// The parameters of one connection, checked: each value can be said in every format.
 #[derive(Debug)]
 pub struct Parameters<'a> {
+    protocol: Protocol,
     list: Vec<(Parameter, Value<'a>)>,
 }
 
-/// A parameter, named as libpq names it
-/// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
+/// A parameter. The names are libpq's; [`Parameter::keyword`] says what others call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are libpq's")]
 pub enum Parameter {
@@ -26,6 +26,7 @@ pub enum Parameter {
     Dbname,
     Sslmode,
     Sslrootcert,
+    Sslnegotiation,
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
@@ -55,16 +56,40 @@ impl<'a> Parameters<'a> {
             text(Parameter::Sslmode, sslmode(target)?),
         ];
         list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
+        if target.direct_tls && target.mode != Mode::Plaintext {
+            list.push(text(Parameter::Sslnegotiation, "direct"));
+        }
         list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
         list.push(text(Parameter::ApplicationName, target.application_name));
         list.iter().try_for_each(|(parameter, value)| check(*parameter, *value))?;
-        Ok(Self { list })
+        let only_libpq = [Parameter::Sslnegotiation, Parameter::TargetSessionAttrs];
+        let unknown = list.iter().find(|(parameter, _)| only_libpq.contains(parameter));
+        if let (Protocol::Mysql, Some((parameter, _))) = (target.protocol, unknown) {
+            let (parameter, why) = (*parameter, "is nothing that drivers for MySQL know");
+            return Err(RenderError::Inexpressible { parameter, why });
+        }
+        Ok(Self { protocol: target.protocol, list })
     }
 
-    /// All of them, the password in the clear: name and value.
+    /// All of them, the password in the clear.
     pub fn expose(&self) -> impl Iterator<Item = (Parameter, Value<'a>)> {
         self.list.iter().copied()
+    }
+
+    /// All of them, the password in the clear, by the names that drivers for this database know.
+    pub fn expose_by_keyword(&self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
+        self.list.iter().map(|(parameter, value)| (parameter.keyword(self.protocol), *value))
+    }
+
+    /// What is spoken to the database.
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Forgets all but these.
+    pub(super) fn keep(&mut self, kept: &[Parameter]) {
+        self.list.retain(|(parameter, _)| kept.contains(parameter));
     }
 
     /// One of them; empty where it is not set.
@@ -80,8 +105,20 @@ impl<'a> Parameters<'a> {
 }
 
 impl Parameter {
-    /// libpq's keyword.
-    pub fn keyword(self) -> &'static str {
+    /// What drivers call it: libpq's keyword
+    /// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>), or the option of MySQL's
+    /// clients (<https://dev.mysql.com/doc/refman/8.4/en/connection-options.html>), where that is another.
+    pub fn keyword(self, protocol: Protocol) -> &'static str {
+        match (protocol, self) {
+            (Protocol::Mysql, Self::Sslmode) => "ssl-mode",
+            (Protocol::Mysql, Self::Sslrootcert) => "ssl-ca",
+            (Protocol::Mysql, Self::ConnectTimeout) => "connect-timeout",
+            (Protocol::Mysql, Self::ApplicationName) => "program_name",
+            _ => self.libpq(),
+        }
+    }
+
+    fn libpq(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Port => "port",
@@ -90,6 +127,7 @@ impl Parameter {
             Self::Dbname => "dbname",
             Self::Sslmode => "sslmode",
             Self::Sslrootcert => "sslrootcert",
+            Self::Sslnegotiation => "sslnegotiation",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
@@ -106,6 +144,7 @@ impl Parameter {
             Self::Dbname => "PGDATABASE",
             Self::Sslmode => "PGSSLMODE",
             Self::Sslrootcert => "PGSSLROOTCERT",
+            Self::Sslnegotiation => "PGSSLNEGOTIATION",
             Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
             Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
             Self::ApplicationName => "PGAPPNAME",
@@ -115,7 +154,7 @@ impl Parameter {
 
 impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.keyword())
+        f.write_str(self.libpq())
     }
 }
 
@@ -136,21 +175,29 @@ impl Value<'_> {
 }
 
 fn sslmode(target: &Target<'_>) -> Result<&'static str, RenderError> {
-    match (target.mode, target.trust) {
-        (TlsMode::VerifyFull, _) => Ok("verify-full"),
-        (TlsMode::VerifyCa, Trust::Private { .. }) => Ok("verify-ca"),
-        (TlsMode::VerifyCa, Trust::System) => {
-            Err(RenderError::HostNotVerified { database: target.database.clone() })
+    let (libpq, mysql) = match target.mode {
+        Mode::VerifyFull => ("verify-full", "VERIFY_IDENTITY"),
+        Mode::VerifyCa if target.trust == Trust::System => {
+            return Err(RenderError::HostNotVerified { database: target.database.clone() });
         }
-    }
+        Mode::VerifyCa => ("verify-ca", "VERIFY_CA"),
+        Mode::Plaintext => ("disable", "DISABLED"),
+    };
+    Ok(match target.protocol {
+        Protocol::Postgres => libpq,
+        Protocol::Mysql => mysql,
+    })
 }
 
 fn root_cert<'a>(target: &Target<'a>) -> Result<Option<&'a str>, RenderError> {
-    match (target.ca_file, target.trust) {
-        (Some(path), _) => is_absolute(path).map(|()| Some(path)),
-        (None, Trust::System) => Ok(Some("system")),
-        (None, Trust::Private { .. }) => Ok(None),
-    }
+    target.ca_file.map_or(Ok(()), is_absolute)?;
+    Ok(match (target.mode, target.ca_file, target.trust) {
+        (Mode::Plaintext, ..) => None,
+        (_, Some(path), _) => Some(path),
+        // Drivers for MySQL that are given no CA trust the system's.
+        (_, None, Trust::System) => (target.protocol == Protocol::Postgres).then_some("system"),
+        (_, None, Trust::Private { .. }) => None,
+    })
 }
 
 /// The caller's machine need not be of our kind: `C:\…` is as absolute there as `/…` is here.

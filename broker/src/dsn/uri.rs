@@ -1,21 +1,30 @@
 //! `postgresql://user:password@host:port/dbname?key=value`
-//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>).
+//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>), and the same for MySQL.
+//!
+//! For MySQL there is no manual that all drivers follow. They agree on what stands in front of the `?`; behind it
+//! stands what sqlx, Django's `dj-database-url` and their like read, and each of the others has names of its own:
+//! only what is needed to verify the server is said.
 
 use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::dsn::{Parameter, Parameters, Target};
+use crate::model::Protocol;
 
 pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
-    render_without(None, parameters)
+    render_without(&[], parameters)
 }
 
-/// The URI without one of the parameters that may stand after the `?`.
-pub(super) fn render_without(left_out: Option<Parameter>, parameters: &Parameters<'_>) -> String {
+/// The URI without some of the parameters that may stand after the `?`.
+pub(super) fn render_without(left_out: &[Parameter], parameters: &Parameters<'_>) -> String {
     let mut uri = String::with_capacity(512);
     let text = |parameter| parameters.text(parameter);
-    uri.push_str("postgresql://");
+    let (scheme, never) = match parameters.protocol() {
+        Protocol::Postgres => ("postgresql://", [].as_slice()),
+        Protocol::Mysql => ("mysql://", NOT_FOR_MYSQL),
+    };
+    uri.push_str(scheme);
     text(Parameter::User).with_text(|user| encode(user, &mut uri));
     uri.push(':');
     text(Parameter::Password).with_text(|password| encode(password, &mut uri));
@@ -27,11 +36,11 @@ pub(super) fn render_without(left_out: Option<Parameter>, parameters: &Parameter
     text(Parameter::Dbname).with_text(|dbname| encode(dbname, &mut uri));
     let mut separator = '?';
     for (parameter, value) in parameters.expose() {
-        if IN_FRONT.contains(&parameter) || left_out == Some(parameter) {
+        if [IN_FRONT, left_out, never].iter().any(|list| list.contains(&parameter)) {
             continue;
         }
         uri.push(separator);
-        uri.push_str(parameter.keyword());
+        uri.push_str(parameter.keyword(parameters.protocol()));
         uri.push('=');
         value.with_text(|value| encode(value, &mut uri));
         separator = '&';
@@ -63,5 +72,8 @@ fn encode(text: &str, uri: &mut String) {
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What stands before the `?`.
-const IN_FRONT: [Parameter; 5] =
-    [Parameter::Host, Parameter::Port, Parameter::User, Parameter::Password, Parameter::Dbname];
+const IN_FRONT: &[Parameter] =
+    &[Parameter::Host, Parameter::Port, Parameter::User, Parameter::Password, Parameter::Dbname];
+
+/// What no two drivers for MySQL call the same.
+const NOT_FOR_MYSQL: &[Parameter] = &[Parameter::ConnectTimeout, Parameter::ApplicationName];

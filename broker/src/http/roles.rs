@@ -59,7 +59,8 @@ pub(super) async fn list_roles(caller: Caller) -> Result<Json<Roles>, Problem> {
 fn role(caller: &Caller, name: &RoleName) -> Result<RoleBody, Problem> {
     let permit = caller.permit(name.as_str())?;
     let role = permit.role();
-    let formats = Format::ALL.iter().map(|format| FormatBody { name: *format, help: format.help() });
+    let formats = Format::for_protocol(permit.database().protocol());
+    let formats = formats.map(|format| FormatBody { name: format, help: format.help() });
     Ok(RoleBody {
         role: name.clone(),
         database: role.database.clone(),

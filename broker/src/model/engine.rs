@@ -94,6 +94,14 @@ impl EngineKind {
 }
 
 impl Protocol {
+    /// As people call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "Postgres",
+            Self::Mysql => "MySQL",
+        }
+    }
+
     /// The port of a server that does not say another one.
     pub fn port(self) -> u16 {
         match self {

@@ -1,6 +1,7 @@
 //! Every format is read back by a parser that is not ours.
 
 mod libpq;
+mod mysql;
 mod pgpass;
 mod shell;
 
@@ -8,8 +9,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use dsn_broker::config::TlsMode;
-use dsn_broker::dsn::{Format, Target, Trust};
+use dsn_broker::dsn::{Format, Mode, Target, Trust};
+use dsn_broker::model::Protocol;
 use dsn_broker::secret::Secret;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,6 +24,7 @@ const CASES: usize = 300;
 
 #[derive(Clone, Debug)]
 struct Case {
+    protocol: Protocol,
     host: String,
     port: u16,
     dbname: String,
@@ -36,7 +38,12 @@ struct Case {
 
 #[test]
 fn every_format_is_read_back_by_an_independent_parser() {
-    for format in Format::ALL {
+    let protocols = [Protocol::Postgres, Protocol::Mysql];
+    let formats =
+        protocols.map(|protocol| Format::for_protocol(protocol).map(move |format| (protocol, format)));
+    let formats: Vec<_> = formats.into_iter().flatten().collect();
+    assert!(Format::ALL.iter().all(|format| formats.iter().any(|(_, found)| found == format)));
+    for (protocol, format) in formats {
         let mut runner = TestRunner::new(Config {
             cases: 1,
             max_shrink_iters: 40,
@@ -44,25 +51,30 @@ fn every_format_is_read_back_by_an_independent_parser() {
             ..Config::default()
         });
         // The whole list in one process of the reader; a failure shrinks to the target that fails.
-        let outcome = runner.run(&vec(case(), CASES), |mut cases| {
-            cases.push(worst());
+        let outcome = runner.run(&vec(case(protocol), CASES), |mut cases| {
+            cases.push(worst(protocol));
+            if format == Format::QuerycopEnv {
+                cases
+                    .iter_mut()
+                    .for_each(|case| case.ca_file = case.ca_file.take().or(Some("/x".to_owned())));
+            }
             let (texts, expected): (Vec<_>, Vec<_>) = match format {
                 Format::Pgpass => return read_pgpass(&cases),
-                _ => cases.iter().map(|case| (case.render(*format), case.expected(*format))).unzip(),
+                _ => cases.iter().map(|case| (case.render(format), case.expected(format))).unzip(),
             };
-            for (read, expected) in read(*format, &texts).into_iter().zip(expected) {
+            for (read, expected) in read(protocol, format, &texts).into_iter().zip(expected) {
                 prop_assert_eq!(read, expected);
             }
             Ok(())
         });
-        outcome.unwrap_or_else(|error| panic!("{format}: {error}"));
+        outcome.unwrap_or_else(|error| panic!("{protocol:?} {format}: {error}"));
     }
 }
 
 #[test]
 fn the_uri_is_a_url_to_everyone_else_too() {
     let config = ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(case in case())| {
+    proptest!(config, |(case in case(Protocol::Postgres))| {
         let expected = case.expected(Format::Uri);
         let url = url::Url::parse(&case.render(Format::Uri)).unwrap();
         let decoded = |text: &str| percent_decoded(text);
@@ -84,22 +96,27 @@ fn the_uri_is_a_url_to_everyone_else_too() {
 #[test]
 fn a_star_in_a_password_file_stands_for_itself() {
     let trap = pgpass::Trap::open();
-    let case = |dbname: &str| Case { port: trap.port(), dbname: dbname.to_owned(), ..worst() };
+    let case =
+        |dbname: &str| Case { port: trap.port(), dbname: dbname.to_owned(), ..worst(Protocol::Postgres) };
     let line = case("*").render(Format::Pgpass);
     libpq::connect(&[(&case("other"), line.clone()), (&case("*"), line)]);
     let passwords = trap.passwords();
-    assert_ne!(passwords[0], worst().password);
-    assert_eq!(passwords[1], worst().password);
+    assert_ne!(passwords[0], case("*").password);
+    assert_eq!(passwords[1], case("*").password);
 }
 
 /// The reader of each format.
-fn read(format: Format, texts: &[String]) -> Vec<Read> {
-    match format {
-        Format::Uri | Format::Keyword => libpq::read(texts),
-        Format::Json => libpq::read_json(texts),
-        Format::Env => shell::read_env(texts),
-        Format::Dotenv => libpq::read(&shell::read_dotenv(texts)),
-        Format::Pgpass => unreachable!("a password file answers a question: see `read_pgpass`"),
+fn read(protocol: Protocol, format: Format, texts: &[String]) -> Vec<Read> {
+    match (protocol, format) {
+        (_, Format::Json) => libpq::read_json(texts),
+        (Protocol::Mysql, Format::Uri) => mysql::read_uris(texts),
+        (Protocol::Mysql, Format::Dotenv) => mysql::read_uris(&shell::read_dotenv(texts)),
+        (_, Format::QuerycopEnv) => shell::read_querycop_env(texts),
+        (_, Format::MyCnf) => mysql::read_option_files(texts),
+        (_, Format::Uri | Format::Keyword) => libpq::read(texts),
+        (_, Format::Env) => shell::read_env(texts),
+        (_, Format::Dotenv) => libpq::read(&shell::read_dotenv(texts)),
+        (_, Format::Pgpass) => unreachable!("a password file answers a question: see `read_pgpass`"),
     }
 }
 
@@ -120,6 +137,7 @@ impl Case {
         let password = Secret::new(self.password.as_str());
         let target = Target {
             database: &database,
+            protocol: self.protocol,
             host: &self.host,
             port: self.port,
             dbname: &self.dbname,
@@ -127,15 +145,23 @@ impl Case {
             password: &password,
             trust: Trust::System,
             ca_file: self.ca_file.as_deref(),
-            mode: TlsMode::VerifyFull,
+            mode: Mode::VerifyFull,
             application_name: &self.application_name,
             connect_timeout: Duration::from_secs(self.connect_timeout),
+            // The library that reads this back may be older than 17.
+            direct_tls: false,
             target_session_attrs: self.target_session_attrs.as_deref(),
         };
         format.render(&target).unwrap().text.expose().to_owned()
     }
 
     fn expected(&self, format: Format) -> Read {
+        if format == Format::QuerycopEnv {
+            return self.expected_by_querycop();
+        }
+        if self.protocol == Protocol::Mysql {
+            return mysql::expected(self, format);
+        }
         let mut expected: Read = [
             ("host", self.host.clone()),
             ("port", self.port.to_string()),
@@ -157,26 +183,46 @@ impl Case {
     }
 }
 
-fn case() -> impl Strategy<Value = Case> {
+impl Case {
+    fn expected_by_querycop(&self) -> Read {
+        [
+            ("HOST", self.host.clone()),
+            ("PORT", self.port.to_string()),
+            ("TLS_MODE", "verify-full".to_owned()),
+            ("TLS_CA_FILE", self.ca_file.clone().unwrap()),
+            ("TLS_SERVER_NAME", self.host.clone()),
+        ]
+        .map(|(key, value)| (format!("GATEKEEPER_BACKEND_{key}"), value))
+        .into()
+    }
+}
+
+fn case(protocol: Protocol) -> impl Strategy<Value = Case> {
     let host = prop_oneof![
         "[a-z0-9][a-z0-9.-]{0,30}",
         any::<Ipv4Addr>().prop_map(|address| address.to_string()),
         any::<Ipv6Addr>().prop_map(|address| address.to_string()),
     ];
     let ca_file = proptest::option::of(prop_oneof![r"/\PC{0,30}", r"[A-Za-z]:[/\\]\PC{0,30}"]);
-    let attrs = proptest::option::of("any|read-write|prefer-standby");
+    let attrs = match protocol {
+        Protocol::Postgres => proptest::option::of("any|read-write|prefer-standby").boxed(),
+        Protocol::Mysql => Just(None).boxed(),
+    };
     let dbname = text().prop_filter("a step in a path", |dbname| dbname != "." && dbname != "..");
     (host, 1_u16.., dbname, text(), text(), text(), ca_file, 1..1000_u64, attrs).prop_map(
-        |(host, port, dbname, username, password, application_name, ca_file, connect_timeout, attrs)| Case {
-            host,
-            port,
-            dbname,
-            username,
-            password,
-            application_name,
-            ca_file,
-            connect_timeout,
-            target_session_attrs: attrs,
+        move |(host, port, dbname, username, password, application_name, ca_file, connect_timeout, attrs)| {
+            Case {
+                protocol,
+                host,
+                port,
+                dbname,
+                username,
+                password,
+                application_name,
+                ca_file,
+                connect_timeout,
+                target_session_attrs: attrs,
+            }
         },
     )
 }
@@ -192,9 +238,11 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 /// What the drivers were tried with, and what means something else to a password file.
-fn worst() -> Case {
+fn worst(protocol: Protocol) -> Case {
     Case {
-        host: "fe80::1%eth0".to_owned(),
+        protocol,
+        // Readers of URLs that are not libpq do not know of zones.
+        host: if protocol == Protocol::Postgres { "fe80::1%eth0" } else { "fe80::1" }.to_owned(),
         port: 65535,
         dbname: "*".to_owned(),
         username: "#app.x|replica".to_owned(),

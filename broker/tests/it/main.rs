@@ -12,6 +12,7 @@ mod cache;
 mod cli;
 mod crash;
 mod dsn;
+mod engine_planetscale;
 mod engine_postgres;
 mod engine_rds;
 mod http;

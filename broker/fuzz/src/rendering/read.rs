@@ -6,24 +6,28 @@ use std::net::Ipv6Addr;
 use std::str::Chars;
 
 use dsn_broker::dsn::Format;
+use dsn_broker::model::Protocol;
 use serde_json::Value;
 use url::Url;
 
 type Read = BTreeMap<String, String>;
 
-/// What the text says, by libpq's names.
-pub(super) fn read(format: Format, text: &str) -> Read {
+/// What the text says, by the names of its world.
+pub(super) fn read(protocol: Protocol, format: Format, text: &str) -> Read {
+    let scheme = if protocol == Protocol::Mysql { "mysql" } else { "postgresql" };
     match format {
-        Format::Uri => uri(text),
+        Format::Uri => uri(scheme, text),
         Format::Keyword => keyword(text),
         Format::Env => env(text),
         Format::Dotenv => {
             let uri_alone = text.strip_prefix("DATABASE_URL='").unwrap().strip_suffix("'\n").unwrap();
             // Readers disagree about these, whatever stands around them.
             assert!(!uri_alone.contains(['\'', '"', '\\', '$', '`', '#', ' ']), "{uri_alone}");
-            uri(uri_alone)
+            uri(scheme, uri_alone)
         }
         Format::Pgpass => pgpass(text),
+        Format::MyCnf => my_cnf(text),
+        Format::QuerycopEnv => assignments(text),
         Format::Json => json(text),
     }
 }
@@ -33,7 +37,7 @@ fn add(read: &mut Read, key: &str, value: impl Into<String>) {
 }
 
 /// As a URL (RFC 3986), by a reader that browsers agree with. The host is taken from the text: such readers rewrite it.
-fn uri(text: &str) -> Read {
+fn uri(scheme: &str, text: &str) -> Read {
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
     let (front, behind) = text.split_once('@').unwrap();
     // RFC 6874's zones are in libpq's manual, but browsers never took them up.
@@ -42,7 +46,7 @@ fn uri(text: &str) -> Read {
         None => text.to_owned(),
     };
     let url = Url::parse(&url).unwrap();
-    assert_eq!((url.scheme(), url.fragment()), ("postgresql", None));
+    assert_eq!((url.scheme(), url.fragment()), (scheme, None));
     let mut read = Read::new();
     add(&mut read, "user", decoded(url.username()));
     add(&mut read, "password", decoded(url.password().unwrap()));
@@ -102,18 +106,34 @@ fn env(text: &str) -> Read {
     for line in lines {
         let (name, quoted) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
         assert!(!unset.contains(&name), "{name} is set and unset");
-        let (mut value, mut letters) = (String::new(), quoted.chars().peekable());
-        // Words of a shell that touch are one word.
-        while let Some(letter) = letters.next() {
-            match letter {
-                '\'' => value += &until(&mut letters, '\'', None),
-                '\\' => value.push(letters.next().unwrap()),
-                other => panic!("{other:?} stands outside of quotes"),
-            }
-        }
-        add(&mut read, keyword_of(name), value);
+        add(&mut read, keyword_of(name), word(quoted));
     }
     assert_ne!(read.contains_key("target_session_attrs"), unset.contains(&"PGTARGETSESSIONATTRS"));
+    read
+}
+
+/// What a word of a POSIX shell means. Words that touch are one word.
+fn word(quoted: &str) -> String {
+    let (mut value, mut letters) = (String::new(), quoted.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\'' => value += &until(&mut letters, '\'', None),
+            '\\' => value.push(letters.next().unwrap()),
+            other => panic!("{other:?} stands outside of quotes"),
+        }
+    }
+    value
+}
+
+/// Variables for a shell, for Docker and for systemd: what is not plain is quoted.
+fn assignments(text: &str) -> Read {
+    let mut read = Read::new();
+    for line in text.strip_suffix('\n').unwrap().split('\n') {
+        let (name, value) = line.split_once('=').unwrap();
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:".contains(letter);
+        let value = if value.chars().all(plain) { value.to_owned() } else { word(value) };
+        add(&mut read, name, value);
+    }
     read
 }
 
@@ -151,6 +171,29 @@ fn pgpass(text: &str) -> Read {
         }
     }
     add(&mut read, "password", password);
+    read
+}
+
+/// <https://mariadb.com/kb/en/configuring-mariadb-with-option-files/>
+fn my_cnf(text: &str) -> Read {
+    let mut read = Read::new();
+    for line in text.strip_suffix('\n').unwrap().split('\n') {
+        if line.starts_with('[') {
+            assert!(["[client]", "[mariadb-client]"].contains(&line), "{line}");
+            continue;
+        }
+        assert!(line.len() < 4095, "it would be cut");
+        let (name, value) = line.split_once('=').unwrap();
+        match value.strip_prefix('"') {
+            None => add(&mut read, name, value),
+            Some(quoted) => {
+                let mut letters = quoted.chars().peekable();
+                let value = until(&mut letters, '"', Some('\\'));
+                assert_eq!(letters.next(), None, "something stands behind the quotes");
+                add(&mut read, name, value);
+            }
+        }
+    }
     read
 }
 

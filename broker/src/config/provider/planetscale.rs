@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -5,7 +6,7 @@ use serde::Deserialize;
 
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::provider::{Section, path_segment};
-use crate::config::{Api, SecretRef, check};
+use crate::config::{Api, CredentialSpec, Role, SecretRef, check};
 
 /// A branch of a database at PlanetScale.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -73,6 +74,63 @@ impl Section for PlanetScale {
     }
 }
 
+impl PlanetScale {
+    /// What of a role the API would not take, or would silently not heed.
+    pub(in crate::config) fn check_role(&self, role: &Role, key: &Key, mistakes: &mut Mistakes) {
+        for (name, span) in [("ttl", Some(role.ttl)), ("max_ttl", role.max_ttl)] {
+            if let Some(span) = span.filter(|span| span.0.subsec_nanos() != 0) {
+                mistakes.add(key.at(name), format!("{span} is not a number of whole seconds"));
+            }
+        }
+        if !role.parameters.is_empty() {
+            let message = "PlanetScale's API cannot keep settings for a credential: remove them";
+            mistakes.add(key.at("parameters"), message);
+        }
+        let CredentialSpec::DynamicUser(user) = &role.credential else { return };
+        let key = key.at("credential");
+        for (index, name) in user.member_of.iter().enumerate() {
+            if name == "postgres" && !self.allow_default_role {
+                let message = "`postgres`, the default role, may do everything in the branch: name less, or say \
+                               `allow_default_role: true` at the database";
+                mistakes.add(key.at("member_of").index(index), message);
+            }
+        }
+        for (index, cidr) in user.cidrs.iter().enumerate() {
+            if !is_cidr(cidr) {
+                let message =
+                    format!("{cidr:?} is not a range of addresses: write `10.0.0.0/8` or `192.0.2.7/32`");
+                mistakes.add(key.at("cidrs").index(index), message);
+            }
+        }
+        check::no_repeats(&user.cidrs, &key.at("cidrs"), mistakes);
+        if let Some(successor) = &user.successor {
+            check::not_blank(successor, key.at("successor"), mistakes);
+        }
+    }
+}
+
+/// An address and how many of its bits count (RFC 4632 §3.1, RFC 4291 §2.3).
+fn is_cidr(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let (Ok(address), Ok(bits)) = (address.parse::<IpAddr>(), bits.parse::<u32>()) else { return false };
+    bits <= if address.is_ipv4() { 32 } else { 128 }
+}
+
 fn main() -> String {
     "main".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cidr;
+
+    #[test]
+    fn a_range_is_an_address_and_a_number_of_bits() {
+        for good in ["10.0.0.0/8", "192.0.2.7/32", "0.0.0.0/0", "2001:db8::/32", "::1/128"] {
+            assert!(is_cidr(good), "{good}");
+        }
+        for bad in ["", "10.0.0.0", "10.0.0/8", "10.0.0.0/33", "10.0.0.0/", "::/129", "all", "10.0.0.0/8 "] {
+            assert!(!is_cidr(bad), "{bad}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::config::Right;
+use crate::config::{Endpoint, Right, Verified};
 use crate::http::caller::Caller;
 use crate::http::databases::named;
 use crate::http::extract::{Query, Segment};
@@ -16,7 +16,7 @@ use crate::model::{DatabaseName, EndpointName};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct CaQuery {
-    /// The endpoint. Default: `primary`, or else the first.
+    /// The endpoint; where a proxy stands in front of it, that one's CA. Default: `primary`, or else the first.
     endpoint: Option<EndpointName>,
 }
 
@@ -56,9 +56,12 @@ pub(in crate::http) async fn database_ca(
             primary.or_else(|| database.endpoints.keys().next()).cloned().ok_or_else(unknown)?
         }
     };
+    let plaintext = |endpoint: &Endpoint| endpoint.for_clients(database) == Verified::Nothing;
     let pem = caller.current.ca(&name, &endpoint).ok_or_else(|| {
-        unknown()
-            .telling("its certificate is signed by an authority of the operating system: no file is needed")
+        unknown().telling(match database.endpoints.get(&endpoint).is_some_and(plaintext) {
+            true => "clients reach it through a proxy on their own machine, without TLS: no file is needed",
+            false => "its certificate is signed by an authority of the operating system: no file is needed",
+        })
     })?;
     Ok(([(CONTENT_TYPE, "application/x-pem-file")], pem.to_owned()).into_response())
 }

@@ -71,7 +71,7 @@ struct Parts<'a>(&'a Parameters<'a>);
 
 impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.expose().map(|(parameter, value)| (parameter.keyword(), value)))
+        serializer.collect_map(self.0.expose_by_keyword())
     }
 }
 
@@ -125,7 +125,7 @@ fn with_answer<T>(
 ) -> Result<T, Problem> {
     let entry = &issued.entry;
     let application_name = application_name(permit, issued);
-    let target = way.target(&entry.credential, &application_name)?;
+    let target = way.target(format, &entry.credential, &application_name)?;
     let rendered = format.render(&target).map_err(refusal)?;
     write(&DsnAnswer {
         lease_id: entry.lease,

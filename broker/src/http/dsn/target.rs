@@ -3,8 +3,8 @@
 use crate::app::Current;
 use crate::broker::Issued;
 use crate::cache::CacheKey;
-use crate::config::{Endpoint, TlsMode};
-use crate::dsn::{Format, Target, Trust};
+use crate::config::{Endpoint, Verified};
+use crate::dsn::{Format, Mode, Target, Trust};
 use crate::http::problem::{Kind, Problem};
 use crate::model::{self, Credential, DatabaseName, EndpointName, Protocol};
 use crate::policy::Permit;
@@ -17,10 +17,18 @@ pub(super) struct Way<'a> {
     database: &'a DatabaseName,
     dbname: &'a str,
     protocol: Protocol,
-    ca: Option<&'a str>,
+    for_clients: Verification<'a>,
+    directly: Verification<'a>,
     ca_file: Option<&'a str>,
     /// Of the configuration that all of this is from.
     digest: &'a str,
+}
+
+/// What is verified of a server, and by which private CA.
+#[derive(Clone, Copy)]
+struct Verification<'a> {
+    mode: Mode,
+    ca: Option<&'a str>,
 }
 
 impl<'a> Way<'a> {
@@ -41,7 +49,10 @@ impl<'a> Way<'a> {
             Problem::invalid("endpoint", format!("this role has the endpoints {}", names.join(", ")))
         })?;
         let database = permit.database_name();
-        let ca = current.ca(database, name);
+        let for_clients =
+            Verification::of(endpoint.for_clients(permit.database()), current.ca(database, name));
+        let directly =
+            Verification::of(endpoint.directly(permit.database()), current.ca_behind(database, name));
         let (dbname, digest) = (permit.database().dbname.as_str(), current.digest.as_str());
         Ok(Self {
             name,
@@ -49,7 +60,8 @@ impl<'a> Way<'a> {
             database,
             dbname,
             protocol: permit.database().protocol(),
-            ca,
+            for_clients,
+            directly,
             ca_file,
             digest,
         })
@@ -64,50 +76,60 @@ impl<'a> Way<'a> {
         });
         let credential =
             Credential { username: "user".to_owned(), password, places: place.into_iter().collect() };
-        format.parameters(&self.target(&credential, "name")?).map(drop).map_err(refusal)
+        format.parameters(&self.target(format, &credential, "name")?).map(drop).map_err(refusal)
     }
 
-    /// All that the driver has to know.
+    /// All that the driver has to know, or the proxy that the format is for.
     pub(super) fn target<'b>(
         &'b self,
+        format: Format,
         credential: &'b Credential,
         application_name: &'b str,
     ) -> Result<Target<'b>, Problem> {
         let place = credential.places.get(self.name);
         // What the configuration says goes before what the provider says.
-        let host = self.endpoint.host.as_deref().or(place.and_then(|place| place.host.as_deref()));
+        let via = self.endpoint.via.as_ref().filter(|_| !format.is_for_proxies());
+        let host = via
+            .map(|via| via.host.as_str())
+            .or(self.endpoint.host.as_deref())
+            .or(place.and_then(|place| place.host.as_deref()));
         let host = host.ok_or_else(|| {
             Problem::new(Kind::EngineRefused).because(format!(
                 "the provider said no host for the endpoint {}: say it in the configuration",
                 self.name
             ))
         })?;
-        let port = self.endpoint.port.or(place.and_then(|place| place.port));
+        let port = via.map(|via| via.port).or(self.endpoint.port).or(place.and_then(|place| place.port));
         let dbname = self.endpoint.dbname.as_deref().or(place.and_then(|place| place.dbname.as_deref()));
         let username = place.and_then(|place| place.username.as_deref());
         let password = place.and_then(|place| place.password.as_ref());
+        let verification = if format.is_for_proxies() { self.directly } else { self.for_clients };
         Ok(Target {
             database: self.database,
+            protocol: self.protocol,
             host,
             port: port.unwrap_or_else(|| self.protocol.port()),
             dbname: dbname.unwrap_or(self.dbname),
             username: username.unwrap_or(&credential.username),
             password: password.unwrap_or(&credential.password),
-            trust: self.ca.map_or(Trust::System, |pem| Trust::Private { pem }),
+            trust: verification.ca.map_or(Trust::System, |pem| Trust::Private { pem }),
             ca_file: self.ca_file,
-            mode: self.mode(),
+            mode: verification.mode,
             application_name,
             connect_timeout: self.endpoint.connect_timeout.0,
+            direct_tls: self.endpoint.direct_tls,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
         })
     }
 
     /// What it is handed out for, for the record: format, endpoint, and what is weaker than it should be.
     pub(super) fn purpose(&self, format: Format) -> String {
-        match self.mode() {
-            TlsMode::VerifyFull => format!("{format} {}", self.name),
-            TlsMode::VerifyCa => format!("{format} {} verify-ca", self.name),
-        }
+        let weaker = match self.for_clients.mode {
+            Mode::VerifyFull => "",
+            Mode::VerifyCa => " verify-ca",
+            Mode::Plaintext => " plaintext",
+        };
+        format!("{format} {}{weaker}", self.name)
     }
 
     /// All but the credential that an answer is made of, as a hash.
@@ -115,9 +137,15 @@ impl<'a> Way<'a> {
         // No path begins with a blank: that one is for who named none.
         CacheKey::new(&[self.digest, self.name.as_str(), format.name(), self.ca_file.unwrap_or(" ")])
     }
+}
 
-    fn mode(&self) -> TlsMode {
-        self.endpoint.tls.as_ref().map_or(TlsMode::VerifyFull, |tls| tls.mode)
+impl<'a> Verification<'a> {
+    fn of(verified: Verified<'_>, ca: Option<&'a str>) -> Self {
+        let mode = match verified {
+            Verified::Certificate(mode, _) => mode.into(),
+            Verified::Nothing => Mode::Plaintext,
+        };
+        Self { mode, ca }
     }
 }
 
@@ -129,8 +157,13 @@ pub(super) fn application_name(permit: &Permit, issued: &Issued) -> String {
 pub(super) fn refusal(error: crate::dsn::RenderError) -> Problem {
     use crate::dsn::RenderError;
     let field = match &error {
-        RenderError::NeedsCaFile { .. } | RenderError::CaFile { .. } => "ca_file",
-        RenderError::HostNotVerified { .. } | RenderError::Inexpressible { .. } => "format",
+        RenderError::NeedsCaFile { .. } | RenderError::NeedsBackendCaFile | RenderError::CaFile { .. } => {
+            "ca_file"
+        }
+        RenderError::HostNotVerified { .. }
+        | RenderError::Inexpressible { .. }
+        | RenderError::NotInFormat { .. }
+        | RenderError::OtherProtocol { .. } => "format",
     };
     Problem::invalid(field, error.to_string())
 }

@@ -35,6 +35,14 @@ pub(super) fn read_dotenv(texts: &[String]) -> Vec<String> {
     source(texts).into_iter().map(|mut variables| variables.remove("DATABASE_URL").unwrap()).collect()
 }
 
+/// What Querycop would be told, if the shell exports all it sets.
+pub(super) fn read_querycop_env(texts: &[String]) -> Vec<Read> {
+    let ours = |variables: BTreeMap<String, String>| {
+        variables.into_iter().filter(|(name, _)| name.starts_with("GATEKEEPER_")).collect()
+    };
+    source(texts).into_iter().map(ours).collect()
+}
+
 fn source(texts: &[String]) -> Vec<BTreeMap<String, String>> {
     let folder = tempfile::tempdir().unwrap();
     let files: Vec<_> = (0..texts.len()).map(|number| folder.path().join(number.to_string())).collect();
@@ -67,7 +75,9 @@ fn variables(output: &[u8]) -> Vec<BTreeMap<String, String>> {
         .map(|environment| {
             let lines = environment.split('\0').map(|line| line.split_once('=').unwrap());
             lines
-                .filter(|(name, _)| name.starts_with("PG") || *name == "DATABASE_URL")
+                .filter(|(name, _)| {
+                    name.starts_with("PG") || name.starts_with("GATEKEEPER_") || *name == "DATABASE_URL"
+                })
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect()
         })

@@ -1,0 +1,84 @@
+//! Mistakes about databases at PlanetScale.
+
+use super::{changed, folder, mistakes};
+
+/// The example with two databases at PlanetScale and a role for each.
+const GOOD: &str = "  shop:
+    engine: planetscale-postgres
+    dbname: postgres
+    endpoints: { primary: { direct_tls: true }, replica: {}, pooled: {}, reads: { bouncer: reads } }
+    planetscale: { organization: acme, database: shop, service_token: { id: 6hnhqpmd0fv7, secret: { file: secrets/orders-admin } } }
+  store:
+    engine: planetscale-mysql
+    dbname: store
+    endpoints: { primary: {}, replica: {} }
+    planetscale: { organization: acme, database: store, oauth_token: { file: secrets/orders-admin } }
+
+roles:
+  shop-reader: { database: shop, ttl: 15m, credential: { kind: dynamic_user, member_of: [pg_read_all_data], successor: postgres } }
+  store-reader: { database: store, ttl: 15m, credential: { kind: dynamic_user, access: reader, cidrs: [10.0.0.0/8] } }
+";
+
+#[test]
+fn what_the_provider_would_not_take_is_refused_with_a_sentence() {
+    let folder = folder();
+    let text = changed("\n# Which sets of privileges can be asked for.\nroles:\n", GOOD);
+    assert_eq!(mistakes(&text, folder.path()), [""; 0]);
+    let table: &[(&str, &str, &str)] = &[
+        (
+            "[pg_read_all_data]",
+            "[postgres]",
+            "roles.shop-reader.credential.member_of[0]: `postgres`, the default role, may do everything in the branch: name less, or say `allow_default_role: true` at the database",
+        ),
+        (
+            "[10.0.0.0/8]",
+            "[10.0.0.1]",
+            "roles.store-reader.credential.cidrs[0]: \"10.0.0.1\" is not a range of addresses: write `10.0.0.0/8` or `192.0.2.7/32`",
+        ),
+        (
+            "[10.0.0.0/8]",
+            "[10.0.0.0/8, 10.0.0.0/8]",
+            "roles.store-reader.credential.cidrs[1]: `10.0.0.0/8` stands here twice",
+        ),
+        ("successor: postgres", "successor: ' '", "roles.shop-reader.credential.successor: it is empty"),
+        (
+            "shop-reader: { database: shop, ttl: 15m",
+            "shop-reader: { database: shop, ttl: 15500ms",
+            "roles.shop-reader.ttl: 15s500ms is not a number of whole seconds",
+        ),
+        (
+            "shop-reader: { database: shop, ttl: 15m",
+            "shop-reader: { database: shop, parameters: { search_path: app }, ttl: 15m",
+            "roles.shop-reader.parameters: PlanetScale's API cannot keep settings for a credential: remove them",
+        ),
+        (
+            "access: reader, ",
+            "",
+            "roles.store-reader.credential.access: say what it may do: `reader`, `writer`, `readwriter` or `admin`",
+        ),
+        (
+            "pooled: {}, reads",
+            "old: { kind: replica, port: 6432 }, reads",
+            "databases.shop.endpoints.old.port: the bouncer there leads to the primary alone: remove the port, or name a `bouncer` for replicas",
+        ),
+        (
+            "endpoints: { primary: {}, replica: {} }",
+            "endpoints: { primary: {}, pooled: {} }",
+            "databases.store.endpoints.pooled.kind: PlanetScale MySQL pools by itself: say `kind: primary` or `kind: replica`",
+        ),
+        (
+            "endpoints: { primary: {}, replica: {} }",
+            "endpoints: { primary: { direct_tls: true } }",
+            "databases.store.endpoints.primary.direct_tls: MySQL has no such thing: remove it",
+        ),
+        (
+            "endpoints: { primary: {}, replica: {} }",
+            "endpoints: { primary: { bouncer: reads } }",
+            "databases.store.endpoints.primary.bouncer: the engine `planetscale-mysql` has no bouncers: remove it",
+        ),
+    ];
+    for (from, to, expected) in table {
+        assert_eq!(text.matches(from).count(), 1, "{from:?} must be there once");
+        assert_eq!(mistakes(&text.replace(from, to), folder.path()), [*expected], "{to}");
+    }
+}
