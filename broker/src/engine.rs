@@ -6,6 +6,7 @@
 
 mod breaker;
 mod kinds;
+pub mod mysql;
 pub mod postgres;
 mod site;
 
@@ -28,8 +29,8 @@ use crate::time::Clock;
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
         EngineKind::Postgres => postgres::engine(database, tools),
-        EngineKind::Mysql
-        | EngineKind::PlanetscalePostgres
+        EngineKind::Mysql => mysql::engine(database, tools),
+        EngineKind::PlanetscalePostgres
         | EngineKind::PlanetscaleMysql
         | EngineKind::Neon
         | EngineKind::Db9

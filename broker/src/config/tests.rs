@@ -7,6 +7,7 @@ use std::path::Path;
 use super::*;
 
 mod broker;
+mod mysql;
 mod understood;
 mod world;
 
@@ -30,6 +31,7 @@ fn folder() -> tempfile::TempDir {
         ("seal-k2", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
         ("audit-key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="),
         ("orders-admin", "pw"),
+        ("shop-admin", "pw"),
         // For the mistakes:
         ("empty", "\n"),
         ("short-key", "AAAA"),
@@ -171,7 +173,7 @@ fn doubts_are_not_mistakes() {
     let mut text = EXAMPLE.replace(EXAMPLE.get(from..to).unwrap(), "cache: { local: {} }\n");
     for (from, to) in [
         ("  owner_url: { file: secrets/ledger-owner-url }", " "),
-        ("roles: [orders-reader, orders-writer]", "roles: [orders-reader]"),
+        ("roles: [orders-reader, orders-writer, shop-writer]", "roles: [orders-reader, shop-writer]"),
         ("{ issuer: scripts, claims: { team: finance } }", "{ issuer: scripts, claims: { team: '*' } }"),
         ("{ issuer: cluster, subject: \"system:serviceaccount:platform:oncall\" }", "{ issuer: cluster }"),
         (

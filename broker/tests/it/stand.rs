@@ -8,6 +8,7 @@ mod config;
 mod ledger;
 mod load;
 pub mod log;
+pub mod mariadb;
 mod process;
 mod psql;
 pub mod record;

@@ -1,0 +1,46 @@
+//! What the server is, and what a role that is to be made could really do there.
+
+mod grants;
+mod verdict;
+
+use crate::config::DynamicUser;
+use crate::engine::mysql::connections::{self, Connections, Flavour};
+use crate::engine::mysql::failure::{Failure, NO_SUCH_GRANT};
+use crate::engine::mysql::quote;
+use crate::engine::{RoleInfo, ServerInfo};
+use grants::Grants;
+use verdict::{Facts, Group};
+
+/// Asks the server what it is.
+pub(super) async fn server(connections: &Connections) -> Result<ServerInfo, Failure> {
+    let server = connections.server().await?;
+    Ok(ServerInfo {
+        version: match server.flavour {
+            Flavour::MariaDb => format!("MariaDB {}", server.version),
+            Flavour::Mysql => format!("MySQL {}", server.version),
+        },
+    })
+}
+
+/// Asks the server what a user made of `spec` could do, and what the broker lacks for making it.
+pub(super) async fn role(connections: &Connections, spec: &DynamicUser) -> Result<RoleInfo, Failure> {
+    let server = connections.server().await?;
+    let admin = connections.run(|_| Ok("SELECT CURRENT_USER()".to_owned())).await?;
+    let admin = admin.first().map(connections::text).transpose()?.unwrap_or_default();
+    let own = connections.run(|_| Ok("SHOW GRANTS".to_owned())).await?;
+    let own: Vec<String> = own.iter().map(connections::text).collect::<Result<_, _>>()?;
+    let mut groups = Vec::new();
+    for name in &spec.member_of {
+        let show = format!("SHOW GRANTS FOR {}", quote::identifier(name)?);
+        let group = match connections.run(|_| Ok(show.clone())).await {
+            Ok(rows) => Group::Known(Grants::read(
+                &rows.iter().map(connections::text).collect::<Result<Vec<_>, _>>()?,
+            )),
+            Err(failure) if failure.is(NO_SUCH_GRANT) => Group::Missing,
+            Err(failure) if failure.is_denied() => Group::Hidden,
+            Err(failure) => return Err(failure),
+        };
+        groups.push((name.as_str(), group));
+    }
+    Ok(verdict::verdict(&Facts { server, admin, own: Grants::read(&own), groups }, spec)?)
+}
