@@ -12,6 +12,7 @@
 mod connections;
 mod create;
 mod failure;
+mod grants;
 mod inspect;
 mod options;
 mod password;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::engine::mysql::failure::{Failure, Kind};
+use crate::engine::mysql::grants::Grants;
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
 
@@ -33,6 +34,20 @@ pub(super) struct Server {
     pub(super) version: String,
     /// Whether `_` and `%` in the name of a database stand for others when privileges are granted.
     pub(super) has_patterns: bool,
+    /// Whether the broker's user sees the sessions of others.
+    pub(super) sees_sessions: bool,
+}
+
+impl Server {
+    /// Without the privilege the server shows fewer sessions and says nothing: users would seem to have none.
+    pub(super) fn must_show_sessions(&self) -> Result<(), Failure> {
+        match self.sees_sessions {
+            true => Ok(()),
+            false => Err(Failure::refused(
+                "the broker's user does not see the sessions that it would have to end: grant it PROCESS ON *.*",
+            )),
+        }
+    }
 }
 
 /// Whose it is.
@@ -76,7 +91,14 @@ impl Connections {
                 Some(session) => (session, true),
                 None => (self.connect().await.map_err(|failure| failure.at(&self.place()))?, false),
             };
-            let sql = sql(&session.server).map(Secret::new)?;
+            let sql = match sql(&session.server) {
+                // What the server lets us do may have changed since it was asked.
+                Err(_) if reused => {
+                    self.forget_idle();
+                    continue;
+                }
+                sql => Secret::new(sql?),
+            };
             match execute(&mut session.connection, sql.expose()).await {
                 Ok(rows) => {
                     self.put_back(session);
@@ -144,7 +166,8 @@ impl Connections {
                 !rows.first().is_some_and(on)
             }
         };
-        let server = Server { flavour, version, has_patterns };
+        let own = Grants::of(&execute(&mut connection, "SHOW GRANTS").await?)?;
+        let server = Server { flavour, version, has_patterns, sees_sessions: own.everywhere("PROCESS") };
         Ok(Session { connection, server, since: Instant::now() })
     }
 

@@ -11,6 +11,8 @@ use crate::engine::mysql::{password, quote};
 /// The order matters, since a failure stops in the middle: who has no privileges yet can do nothing, and what it has of
 /// an attempt before goes first.
 pub(super) fn create(user: &NewUser<'_>, server: &Server) -> Result<String, Failure> {
+    // What could not be ended is not made.
+    server.must_show_sessions()?;
     let name = quote::user(user.name)?;
     let identified = password::identified(user.password, server.flavour)?;
     let limit = match user.spec.connection_limit {

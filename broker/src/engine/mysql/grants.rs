@@ -1,5 +1,10 @@
 //! What `SHOW GRANTS` says, as far as it matters.
 
+use sqlx::mysql::MySqlRow;
+
+use crate::engine::mysql::connections;
+use crate::engine::mysql::failure::Failure;
+
 /// The lines of `SHOW GRANTS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Grants {
@@ -20,6 +25,11 @@ pub(super) struct Grant {
 }
 
 impl Grants {
+    /// What the rows say.
+    pub(super) fn of(rows: &[MySqlRow]) -> Result<Self, Failure> {
+        Ok(Self::read(&rows.iter().map(connections::text).collect::<Result<Vec<_>, _>>()?))
+    }
+
     /// What is not understood is left out: a line of `SET DEFAULT ROLE`, for example.
     pub(super) fn read(lines: &[String]) -> Self {
         let mut grants = Self::default();

@@ -1,14 +1,13 @@
 //! What the server is, and what a role that is to be made could really do there.
 
-mod grants;
 mod verdict;
 
 use crate::config::DynamicUser;
 use crate::engine::mysql::connections::{self, Connections, Flavour};
 use crate::engine::mysql::failure::{Failure, NO_SUCH_GRANT};
+use crate::engine::mysql::grants::Grants;
 use crate::engine::mysql::quote;
 use crate::engine::{RoleInfo, ServerInfo};
-use grants::Grants;
 use verdict::{Facts, Group};
 
 /// Asks the server what it is.
@@ -27,20 +26,23 @@ pub(super) async fn role(connections: &Connections, spec: &DynamicUser) -> Resul
     let server = connections.server().await?;
     let admin = connections.run(|_| Ok("SELECT CURRENT_USER()".to_owned())).await?;
     let admin = admin.first().map(connections::text).transpose()?.unwrap_or_default();
-    let own = connections.run(|_| Ok("SHOW GRANTS".to_owned())).await?;
-    let own: Vec<String> = own.iter().map(connections::text).collect::<Result<_, _>>()?;
+    let own = Grants::of(&connections.run(|_| Ok("SHOW GRANTS".to_owned())).await?)?;
+    let read_only = connections.run(|_| Ok("SELECT CAST(@@global.read_only AS CHAR)".to_owned())).await?;
+    let read_only = read_only
+        .first()
+        .map(connections::text)
+        .transpose()?
+        .is_some_and(|value| value != "0" && value != "OFF");
     let mut groups = Vec::new();
     for name in &spec.member_of {
         let show = format!("SHOW GRANTS FOR {}", quote::identifier(name)?);
         let group = match connections.run(|_| Ok(show.clone())).await {
-            Ok(rows) => Group::Known(Grants::read(
-                &rows.iter().map(connections::text).collect::<Result<Vec<_>, _>>()?,
-            )),
+            Ok(rows) => Group::Known(Grants::of(&rows)?),
             Err(failure) if failure.is(NO_SUCH_GRANT) => Group::Missing,
             Err(failure) if failure.is_denied() => Group::Hidden,
             Err(failure) => return Err(failure),
         };
         groups.push((name.as_str(), group));
     }
-    Ok(verdict::verdict(&Facts { server, admin, own: Grants::read(&own), groups }, spec)?)
+    Ok(verdict::verdict(&Facts { server, admin, own, read_only, groups }, spec)?)
 }

@@ -25,7 +25,7 @@ async fn end_sessions(connections: &Connections, first: &str, username: &str) ->
         quote::literal(username)?
     );
     for look in 1..=LOOKS {
-        let rows = connections.run(|_| Ok(sessions.clone())).await?;
+        let rows = connections.run(|server| server.must_show_sessions().map(|()| sessions.clone())).await?;
         if rows.is_empty() {
             return Ok(());
         }

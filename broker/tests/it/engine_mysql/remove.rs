@@ -51,6 +51,27 @@ fn removing_ends_all_sessions_whatever_they_do() {
 }
 
 #[test]
+fn who_sees_no_sessions_makes_and_removes_nobody() {
+    run(async {
+        let server = server().await;
+        let (admin, name) = (unique(), username());
+        let grants = "grant create user, connection admin on *.* to";
+        let sees = format!("create user {admin} identified by 'blind' require ssl; {grants} {admin}");
+        server.see(&sees).await;
+        let made = server.create(&name, &member("shop_ro")).await;
+        let _session = server.connect(&made).await.unwrap();
+        let mut database = database(server.mariadb);
+        database.admin.as_mut().unwrap().username = admin;
+        let blind = Server { mariadb: server.mariadb, engine: engine(&database, "blind") };
+        assert!(refused(blind.users().remove(&made.handle).await).contains("PROCESS"));
+        assert!(refused(blind.try_create(&username(), &member("shop_ro")).await).contains("PROCESS"));
+        assert_eq!(server.sessions(&made).await, 1);
+        server.users().remove(&made.handle).await.unwrap();
+        assert_eq!(server.sessions(&made).await, 0);
+    });
+}
+
+#[test]
 fn many_are_removed_at_once() {
     run(async {
         let server = server().await;

@@ -4,7 +4,7 @@ use crate::config::{DynamicUser, Privileges};
 use crate::engine::RoleInfo;
 use crate::engine::mysql::connections::{Flavour, Server};
 use crate::engine::mysql::create::ONE_ROLE;
-use crate::engine::mysql::inspect::grants::{Grant, Grants};
+use crate::engine::mysql::grants::{Grant, Grants};
 use crate::engine::mysql::quote::{self, Unquotable};
 
 /// What was asked.
@@ -15,6 +15,8 @@ pub(super) struct Facts<'a> {
     pub(super) admin: String,
     /// What it may do.
     pub(super) own: Grants,
+    /// Whether the server takes no changes.
+    pub(super) read_only: bool,
     /// The roles asked for.
     pub(super) groups: Vec<(&'a str, Group)>,
 }
@@ -73,6 +75,11 @@ fn mistakes(facts: &Facts<'_>, spec: &DynamicUser) -> Result<Vec<String>, Unquot
     let flavour = facts.server.flavour;
     if let Some(oldest) = too_old(&facts.server) {
         mistakes.push(format!("the server is {}: {oldest} is the oldest that works", facts.server.version));
+    }
+    if facts.read_only {
+        let message =
+            "the server is read-only, a replica: let `admin.endpoint` be the one that is written to";
+        mistakes.push(message.to_owned());
     }
     let own = &facts.own;
     if !own.everywhere("CREATE USER") {
@@ -170,7 +177,7 @@ mod tests {
     use super::*;
 
     fn server(flavour: Flavour, version: &str) -> Server {
-        Server { flavour, version: version.to_owned(), has_patterns: true }
+        Server { flavour, version: version.to_owned(), has_patterns: true, sees_sessions: true }
     }
 
     #[test]
@@ -191,7 +198,13 @@ mod tests {
         for (flavour, mistaken) in [(Flavour::Mysql, false), (Flavour::MariaDb, true)] {
             let own = Grants::read(&["GRANT ALL PRIVILEGES ON *.* TO `a`@`%` WITH GRANT OPTION".to_owned()]);
             let groups = vec![("a", Group::Known(Grants::default())), ("b", Group::Known(Grants::default()))];
-            let facts = Facts { server: server(flavour, "99.1"), admin: "a@%".to_owned(), own, groups };
+            let facts = Facts {
+                server: server(flavour, "99.1"),
+                admin: "a@%".to_owned(),
+                own,
+                read_only: false,
+                groups,
+            };
             let info = verdict(&facts, &DynamicUser::default()).unwrap();
             assert_eq!(info.mistakes.contains(&ONE_ROLE.to_owned()), mistaken, "{info:?}");
         }
