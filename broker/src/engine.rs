@@ -8,6 +8,7 @@ mod api;
 mod breaker;
 mod kept;
 mod kinds;
+pub mod mysql;
 pub mod planetscale;
 pub mod postgres;
 mod rds;
@@ -34,10 +35,11 @@ use crate::tls::TlsError;
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
         EngineKind::Postgres => postgres::engine(database, tools),
+        EngineKind::Mysql => mysql::engine(database, tools),
         EngineKind::PlanetscalePostgres => planetscale::postgres(database, tools),
         EngineKind::PlanetscaleMysql => planetscale::mysql(database, tools),
         EngineKind::Rds => rds::engine(database, tools),
-        EngineKind::Mysql | EngineKind::Neon | EngineKind::Db9 => Err(BuildError::NoAdmin),
+        EngineKind::Neon | EngineKind::Db9 => Err(BuildError::NoAdmin),
     }
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Database, Endpoint, RotatedPassword, Span};
-use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, Share};
+use crate::config::{Database, Endpoint, Privileges, RotatedPassword, Span};
+use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, Protocol, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -87,16 +87,6 @@ pub struct DynamicUser {
     /// What becomes of an `UPDATE` without a `WHERE` (PlanetScale Postgres). Default: as the branch has it.
     #[serde(default)]
     pub require_where_on_update: Option<QuerySafety>,
-}
-
-/// What a user may do somewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Privileges {
-    /// Where: `orders.*` or `orders.customers`.
-    pub on: String,
-    /// What: `select`, `insert`, `update`, `delete`, `execute`, …
-    pub can: Vec<String>,
 }
 
 /// What a password may do in a branch of a PlanetScale MySQL database.
@@ -202,6 +192,11 @@ impl Role {
                 mistakes.add(key.at("endpoints").index(index), message);
             }
         }
+        if database.protocol() == Protocol::Mysql && !self.parameters.is_empty() {
+            let message = "MySQL and MariaDB have no settings for the sessions of a user: remove them, and let the \
+                           workload set what it needs";
+            mistakes.add(key.at("parameters"), message);
+        }
         let (engine, kind) = (database.engine, self.credential.kind());
         if !engine.credential_kinds().contains(&kind) {
             let known = check::list(engine.credential_kinds().iter().map(|kind| kind.as_str()));
@@ -251,13 +246,21 @@ impl DynamicUser {
                     .add(key.at("access"), "say what it may do: `reader`, `writer`, `readwriter` or `admin`");
             }
         } else if self.member_of.is_empty() && self.set_role.is_none() && self.privileges.is_empty() {
-            let message = "the user would be a member of nothing and could do nothing: name a database role";
+            let or =
+                if known.contains(&"privileges") { ", or say what it may do with `privileges`" } else { "" };
+            let message = format!(
+                "the user would be a member of nothing and could do nothing: name a database role{or}"
+            );
             mistakes.add(key.at("member_of"), message);
         }
-        check_names(&self.member_of, &key.at("member_of"), mistakes);
-        check_names(&self.databases, &key.at("databases"), mistakes);
+        let protocol = database.protocol();
+        check_names(protocol, &self.member_of, &key.at("member_of"), mistakes);
+        check_names(protocol, &self.databases, &key.at("databases"), mistakes);
         if let Some(set_role) = &self.set_role {
-            check_name(set_role, key.at("set_role"), mistakes);
+            check_name(protocol, set_role, key.at("set_role"), mistakes);
+        }
+        for (index, privileges) in self.privileges.iter().enumerate() {
+            privileges.check(&key.at("privileges").index(index), mistakes);
         }
         match self.connection_limit {
             Some(0) => {
@@ -266,7 +269,7 @@ impl DynamicUser {
             Some(limit) if i32::try_from(limit).is_err() => {
                 mistakes.add(
                     key.at("connection_limit"),
-                    format!("{limit} is more than the {} of Postgres", i32::MAX),
+                    format!("{limit} is more than the {} of {}", i32::MAX, protocol.as_str()),
                 );
             }
             _ => {}
@@ -274,17 +277,22 @@ impl DynamicUser {
     }
 }
 
-fn check_names(names: &[String], key: &Key, mistakes: &mut Mistakes) {
+fn check_names(protocol: Protocol, names: &[String], key: &Key, mistakes: &mut Mistakes) {
     check::no_repeats(names, key, mistakes);
     for (index, name) in names.iter().enumerate() {
-        check_name(name, key.index(index), mistakes);
+        check_name(protocol, name, key.index(index), mistakes);
     }
 }
 
-/// Postgres cuts names after 63 bytes, silently: the user could become a member of another role than the one meant.
-fn check_name(name: &str, key: Key, mistakes: &mut Mistakes) {
-    if !(1..=63).contains(&name.len()) || name.chars().any(char::is_control) {
-        mistakes.add(key, format!("{name:?} is not a name in Postgres: 1 to 63 bytes"));
+fn check_name(protocol: Protocol, name: &str, key: Key, mistakes: &mut Mistakes) {
+    let (length, longest, unit) = match protocol {
+        // It cuts names after 63 bytes, silently: the user could become a member of another role than the one meant.
+        Protocol::Postgres => (name.len(), 63, "bytes"),
+        // Roles of MariaDB; those of MySQL are shorter, and the server says so.
+        Protocol::Mysql => (name.chars().count(), 128, "characters"),
+    };
+    if !(1..=longest).contains(&length) || name.chars().any(char::is_control) {
+        mistakes.add(key, format!("{name:?} is not a name in {}: 1 to {longest} {unit}", protocol.as_str()));
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::*;
 
 mod broker;
+mod mysql;
 mod planetscale;
 mod rds;
 mod understood;
@@ -33,6 +34,7 @@ fn folder() -> tempfile::TempDir {
         ("audit-key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="),
         ("orders-admin", "pw"),
         ("report-a", "pw"),
+        ("shop-admin", "pw"),
         // For the mistakes:
         ("empty", "\n"),
         ("short-key", "AAAA"),
@@ -174,7 +176,7 @@ fn doubts_are_not_mistakes() {
     let mut text = EXAMPLE.replace(EXAMPLE.get(from..to).unwrap(), "cache: { local: {} }\n");
     for (from, to) in [
         ("  owner_url: { file: secrets/ledger-owner-url }", " "),
-        ("roles: [orders-reader, orders-writer]", "roles: [orders-reader]"),
+        ("roles: [orders-reader, orders-writer, shop-writer]", "roles: [orders-reader, shop-writer]"),
         ("{ issuer: scripts, claims: { team: finance } }", "{ issuer: scripts, claims: { team: '*' } }"),
         ("{ issuer: cluster, subject: \"system:serviceaccount:platform:oncall\" }", "{ issuer: cluster }"),
         (

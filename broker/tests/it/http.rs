@@ -42,7 +42,7 @@ fn assert_problem(answer: &Answer, kind: &str) {
 
 /// A refusal of what was asked, because of this field.
 #[track_caller]
-fn assert_invalid(answer: &Answer, field: &str, words: &str) {
+pub fn assert_invalid(answer: &Answer, field: &str, words: &str) {
     assert_problem(answer, "invalid-request");
     let body = answer.json();
     assert_eq!(body["field"], field, "{}", answer.text);

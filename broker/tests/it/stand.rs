@@ -8,6 +8,7 @@ mod config;
 mod ledger;
 mod load;
 pub mod log;
+pub mod mariadb;
 mod process;
 mod psql;
 pub mod record;
@@ -202,6 +203,15 @@ impl Settings {
         let owner = connect_options(&Secret::new(&self.owner_url), Some(ca)).unwrap();
         let writer = connect_options(&Secret::new(&self.writer_url), Some(ca)).unwrap();
         migrate(&owner, writer.get_username()).await.unwrap();
+    }
+}
+
+/// Where no password of the broker's own was ever changed.
+pub struct NothingKept;
+
+impl dsn_broker::engine::KeptPasswords for NothingKept {
+    fn of<'a>(&'a self, _: &'a str) -> futures_util::future::BoxFuture<'a, Vec<Secret>> {
+        Box::pin(std::future::ready(Vec::new()))
     }
 }
 

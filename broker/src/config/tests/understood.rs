@@ -85,8 +85,8 @@ fn what_cannot_be_understood_is_named() {
             ],
         ),
         (
-            "      kind: dynamic_user\n",
-            "      kind: dynamic_users\n",
+            "      kind: dynamic_user\n      member_of",
+            "      kind: dynamic_users\n      member_of",
             &[
                 "roles.orders-reader.credential.kind: `dynamic_users` is not one of what can stand here; did you mean `dynamic_user`?",
             ],

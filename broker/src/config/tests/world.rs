@@ -206,7 +206,7 @@ fn roles() {
         (
             "    database: orders\n    credential:\n",
             "    database: invoices\n    credential:\n",
-            &["roles.orders-reader.database: there is no database `invoices`; there are `orders`"],
+            &["roles.orders-reader.database: there is no database `invoices`; there are `orders`, `shop`"],
         ),
         (
             "    endpoints: [primary] # the",
@@ -307,7 +307,7 @@ fn bindings_and_operators() {
             "    roles: [orders-reader]\n",
             "    roles: [orders-reder]\n",
             &[
-                "bindings[1].roles[0]: there is no role `orders-reder`; there are `orders-reader`, `orders-report`, `orders-writer`",
+                "bindings[1].roles[0]: there is no role `orders-reder`; there are `orders-reader`, `orders-report`, `orders-writer`, `shop-writer`",
             ],
         ),
         (
@@ -316,7 +316,7 @@ fn bindings_and_operators() {
             &["bindings[1].roles: no role is named, so that the binding grants nothing"],
         ),
         (
-            "    roles: [orders-reader, orders-writer]",
+            "    roles: [orders-reader, orders-writer, shop-writer]",
             "    roles: [orders-reader, orders-writer, orders-reader]",
             &["bindings[0].roles[2]: `orders-reader` stands here twice"],
         ),

@@ -103,7 +103,7 @@ impl<'a> Way<'a> {
         let dbname = self.endpoint.dbname.as_deref().or(place.and_then(|place| place.dbname.as_deref()));
         let username = place.and_then(|place| place.username.as_deref());
         let password = place.and_then(|place| place.password.as_ref());
-        let verification = if format.is_for_proxies() { self.directly } else { self.for_clients };
+        let verification = self.verification(format);
         Ok(Target {
             database: self.database,
             protocol: self.protocol,
@@ -124,12 +124,16 @@ impl<'a> Way<'a> {
 
     /// What it is handed out for, for the record: format, endpoint, and what is weaker than it should be.
     pub(super) fn purpose(&self, format: Format) -> String {
-        let weaker = match self.for_clients.mode {
+        let weaker = match self.verification(format).mode {
             Mode::VerifyFull => "",
             Mode::VerifyCa => " verify-ca",
             Mode::Plaintext => " plaintext",
         };
         format!("{format} {}{weaker}", self.name)
+    }
+
+    fn verification(&self, format: Format) -> Verification<'a> {
+        if format.is_for_proxies() { self.directly } else { self.for_clients }
     }
 
     /// All but the credential that an answer is made of, as a hash.

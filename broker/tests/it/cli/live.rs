@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::program::{Ended, configured, settings};
+use crate::stand::mariadb::{add_shop, mariadb};
 use crate::stand::{Settings, role, run};
 
 async fn check(settings: &Settings) -> Ended {
@@ -88,6 +89,36 @@ fn what_is_not_there_is_a_mistake() {
         let ended = check(&settings).await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
         for said in ["has `dsn-broker migrate` been run?", "the database did not answer: "] {
+            assert!(ended.stdout.contains(said), "{said}\n{}", ended.stdout);
+        }
+    });
+}
+
+#[test]
+fn mariadb_says_what_each_role_can_really_do_and_what_is_weaker_is_said() {
+    run(async {
+        let mut settings = settings().await;
+        configured(&settings, &["migrate"]).await;
+        let credential = json!({ "kind": "dynamic_user", "member_of": ["shop_ro"] });
+        add_shop(&mut settings, mariadb().await, "shop-reader", credential);
+        settings.config["databases"]["shop"]["endpoints"]["beside"] = json!({
+            "host": "db.example.com",
+            "via": { "host": "127.0.0.1", "port": 15336, "plaintext": true },
+        });
+        settings.config["databases"]["shop"]["endpoints"]["legacy"] = json!({
+            "host": "db.example.com",
+            "tls": { "mode": "verify-ca", "because": "it has no name" },
+        });
+        let ended = check(&settings).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        for said in [
+            "databases.shop.endpoints.beside.via.plaintext: no TLS between the clients and the proxy",
+            "databases.shop.endpoints.legacy.tls.mode: weaker than verify-full, because: it has no name",
+            "databases.shop.endpoints.primary.host: clients for MySQL that are written in C",
+            "database shop\n  is there: MariaDB 10.",
+            " role shop-reader\n  can select on shop.*\n",
+            "0 mistakes, 0 warnings\n",
+        ] {
             assert!(ended.stdout.contains(said), "{said}\n{}", ended.stdout);
         }
     });

@@ -226,7 +226,7 @@ async fn removals_that_wait_do_not_keep_new_users_from_being_made() {
     for server in servers().await {
         let mut database = database(&server.postgres);
         database.concurrency = 2;
-        database.timeout = Span(Duration::from_secs(8));
+        database.timeout = Span(Duration::from_secs(30));
         let users = engine(&database, ADMIN_PASSWORD).dynamic_users.unwrap();
         let made = server.create("wait_1", &spec(&["app_ro"])).await;
         server.see("app", "BEGIN; GRANT SELECT ON app.orders TO wait_1; PREPARE TRANSACTION 'wait'").await;

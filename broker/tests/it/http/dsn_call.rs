@@ -110,6 +110,14 @@ fn every_format_lets_psql_in() {
                     part("dbname"),
                     part("sslrootcert"),
                 ),
+                "querycop-env" => format!(
+                    ". {file}; PGPASSWORD={} psql -wXAtc '{WHO}' \"host=$GATEKEEPER_BACKEND_HOST \
+                     port=$GATEKEEPER_BACKEND_PORT sslmode=$GATEKEEPER_BACKEND_TLS_MODE \
+                     sslrootcert=$GATEKEEPER_BACKEND_TLS_CA_FILE user={} dbname={}\"",
+                    part("password"),
+                    part("user"),
+                    part("dbname"),
+                ),
                 "json" => {
                     let json: Value = serde_json::from_str(&text.text).unwrap();
                     let mut rest = json.as_object().unwrap().clone();

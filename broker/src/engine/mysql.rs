@@ -1,0 +1,134 @@
+//! The engine for a MySQL (8.0 on) or MariaDB (10.11 on) server of one's own.
+//!
+//! A user per lease, made and unmade with statements by the broker's own user there. These servers know neither an
+//! expiry of users nor settings of their sessions: nothing ends a user but [`remove`], which the broker repeats until
+//! it succeeds, and renewing changes nothing on the server.
+//!
+//! Guarantees: a user comes in over TLS alone and has the privileges of its role and no others ([`create`]); once it is
+//! removed, no session of it is left ([`remove`]); no call takes longer than the database's timeout. The statements are
+//! not one transaction, there is no such thing here for users: the password leaves the broker only after the last of
+//! them, and whatever a crash leaves is one user, which is removed by its name.
+
+mod connections;
+mod create;
+mod failure;
+mod grants;
+mod inspect;
+mod options;
+mod password;
+mod quote;
+mod remove;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use self::connections::Connections;
+use self::failure::Failure;
+use crate::config::{CredentialSpec, Database, DynamicUser};
+use crate::engine::{
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
+};
+use crate::model::{Credential, EngineKind, Handle};
+
+/// Builds the engine. Connects to nothing until it is used.
+pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
+    let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
+    let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
+    let options = options::connect_options(database, admin)?;
+    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
+    let timeout = database.timeout.0;
+    let mysql = Arc::new(Mysql {
+        connections: Connections::new(options, password, at_once, timeout, Arc::clone(&tools.entropy)),
+        timeout,
+    });
+    Ok(Engine {
+        kind: EngineKind::Mysql,
+        dynamic_users: Some(Arc::clone(&mysql) as Arc<dyn DynamicUsers>),
+        connect_tokens: None,
+        passwords: None,
+        inspection: mysql,
+    })
+}
+
+struct Mysql {
+    connections: Connections,
+    /// How long a call may take, waiting for others included.
+    timeout: Duration,
+}
+
+impl Mysql {
+    /// Does it, or gives up in time.
+    fn bounded<'a, T: Send>(
+        &'a self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, EngineError>> {
+        Box::pin(async move {
+            match tokio::time::timeout(self.timeout, work).await {
+                Ok(result) => result.map_err(EngineError::from),
+                Err(_) => Err(EngineError::Unavailable {
+                    detail: format!("{}: not done within {:?}", self.connections.place(), self.timeout),
+                }),
+            }
+        })
+    }
+}
+
+impl DynamicUsers for Mysql {
+    fn handle(&self, username: &str, _: &DynamicUser) -> Handle {
+        Handle::of(username)
+    }
+
+    fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<Made, EngineError>> {
+        self.bounded(async move {
+            if !user.parameters.is_empty() {
+                return Err(Failure::refused("users have no settings for their sessions here"));
+            }
+            self.connections.run(|server| create::create(user, server)).await?;
+            Ok(Made::of(Credential::new(user.name, user.password.clone())))
+        })
+    }
+
+    fn renew<'a>(&'a self, handle: &'a Handle, _: Duration) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            let found = self.connections.run(|_| create::find(&handle.username)).await?;
+            match found.is_empty() {
+                true => Err(Failure::refused(format!("there is no user {:?}", handle.username))),
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn disable<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move { self.connections.run(|_| remove::lock(&handle.username)).await.map(drop) })
+    }
+
+    fn remove<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(remove::remove(&self.connections, &handle.username))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        self.bounded(async move {
+            let rows = self.connections.run(|_| create::list(prefix)).await?;
+            rows.iter().map(connections::text).collect()
+        })
+    }
+}
+
+impl Inspection for Mysql {
+    fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>> {
+        self.bounded(inspect::server(&self.connections))
+    }
+
+    fn role<'a>(&'a self, spec: &'a CredentialSpec) -> BoxFuture<'a, Result<RoleInfo, EngineError>> {
+        self.bounded(async move {
+            match spec {
+                CredentialSpec::DynamicUser(spec) => inspect::role(&self.connections, spec).await,
+                CredentialSpec::ConnectToken(_) | CredentialSpec::RotatedPassword(_) => {
+                    Ok(RoleInfo::default())
+                }
+            }
+        })
+    }
+}
