@@ -77,11 +77,7 @@ impl Ca {
 
     /// Like [`Ca::issue`], written to `server.crt` and `server.key` in `folder`.
     pub fn issue_to(&self, folder: &Path, names: &[&str]) -> anyhow::Result<IssuedFiles> {
-        let issued = self.issue(names)?;
-        let files = IssuedFiles { certificate: folder.join("server.crt"), key: folder.join("server.key") };
-        write(&files.certificate, &issued.certificate_pem)?;
-        write(&files.key, &issued.key_pem)?;
-        Ok(files)
+        self.issue(names)?.write_to(folder)
     }
 
     /// Writes the authority's certificate to `ca.pem` in `folder`.
@@ -89,6 +85,22 @@ impl Ca {
         let path = folder.join("ca.pem");
         write(&path, self.pem())?;
         Ok(path)
+    }
+}
+
+impl Issued {
+    /// Writes it to `server.crt` and `server.key` in `folder`.
+    pub fn write_to(&self, folder: &Path) -> anyhow::Result<IssuedFiles> {
+        let files = IssuedFiles { certificate: folder.join("server.crt"), key: folder.join("server.key") };
+        write(&files.certificate, &self.certificate_pem)?;
+        write(&files.key, &self.key_pem)?;
+        Ok(files)
+    }
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("certificate_pem", &self.certificate_pem).finish_non_exhaustive()
     }
 }
 

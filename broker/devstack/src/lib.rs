@@ -9,9 +9,12 @@
 //! None of this is fit for production, and it never enters a release build.
 
 mod account;
+mod api;
 mod ca;
 mod cache;
+mod clock;
 mod configuration;
+mod edge;
 mod entropy;
 mod link;
 mod oidc;
@@ -20,10 +23,14 @@ mod postgres;
 mod program;
 mod redis;
 mod scratch;
+mod serving;
 mod world;
 
+pub use api::{Answer, Api, Fault, Limit, Request};
 pub use ca::{Ca, Issued, IssuedFiles};
+pub use clock::Clock;
 pub use configuration::{Configuration, Databases, role};
+pub use edge::{Backend, Door, Edge, EdgeBuilder, Opening, Refusal, Route, Upstream};
 pub use link::Link;
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
 pub use postgres::{Certificate, ClockOffset, Part, Postgres, PostgresBuilder, Version, install};

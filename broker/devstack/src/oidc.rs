@@ -18,14 +18,14 @@ pub use self::claims::{Algorithm, Claims};
 use self::key::Generation;
 use crate::blocking;
 use crate::ca::Ca;
+use crate::serving::Running;
 
 /// A running issuer; it ends when this is dropped. It has a thread of its own, so it outlives the async runtime of
 /// the test that started it.
 #[derive(Debug)]
 pub struct Oidc {
     state: Arc<State>,
-    /// Its end is what the thread waits for.
-    _running: watch::Sender<()>,
+    _running: Running,
 }
 
 /// How the issuer answers for its discovery document and keys. Minting always works.

@@ -18,6 +18,7 @@ pub use self::builder::{Certificate, ClockOffset, Part, PostgresBuilder, Version
 use self::installation::Installation;
 use self::psql::Psql;
 use crate::blocking;
+use crate::edge::Upstream;
 use crate::port::Port;
 use crate::scratch::{Scratch, Signal};
 
@@ -91,6 +92,21 @@ impl Postgres {
         format!(
             "postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={ca}"
         )
+    }
+
+    /// The way for an edge that has ended TLS; needs [`PostgresBuilder::behind_edge`].
+    pub fn plain_upstream(&self) -> Upstream {
+        Upstream::plain(self.port())
+    }
+
+    /// The way over TLS; channel binding holds if the edge shows the same certificate.
+    pub fn tls_upstream(&self) -> anyhow::Result<Upstream> {
+        Upstream::verified(self.host(), self.port(), self.ca_pem())
+    }
+
+    /// The way on which everyone is who they say, without a password: for an edge that has seen to it itself.
+    pub fn trusting_upstream(&self) -> Upstream {
+        Upstream::socket(self.inner.scratch.path().join(format!(".s.PGSQL.{}", self.port())))
     }
 
     /// Runs statements as the superuser, through the private socket. Each is a transaction of its own.

@@ -12,9 +12,10 @@ use super::installation::Installation;
 use super::psql::Psql;
 use super::{ADDRESS_IN_USE, Inner, Postgres, settings, template};
 use crate::account::Account;
-use crate::ca::{self, Ca};
+use crate::ca::{self, Ca, Issued};
 use crate::port::Port;
 use crate::scratch::{Scratch, Signal};
+use crate::serving::LOOPBACK;
 use crate::{blocking, entropy};
 
 /// Which Postgres to run.
@@ -66,6 +67,8 @@ pub struct PostgresBuilder {
     version: Version,
     ca: Option<Ca>,
     certificate: Certificate,
+    issued: Option<Issued>,
+    behind_edge: bool,
     clock_offset: Option<ClockOffset>,
     durable: bool,
     disk: Option<(Part, u64)>,
@@ -78,6 +81,8 @@ impl Default for PostgresBuilder {
             version: Version::default(),
             ca: None,
             certificate: Certificate::default(),
+            issued: None,
+            behind_edge: false,
             clock_offset: None,
             durable: true,
             disk: None,
@@ -100,6 +105,18 @@ impl PostgresBuilder {
     /// What it shows to clients that ask for TLS.
     pub fn certificate(self, certificate: Certificate) -> Self {
         Self { certificate, ..self }
+    }
+
+    /// Shows this certificate instead of one of its own: one that an [`Edge`](crate::Edge) in front of it shows, too,
+    /// so that channel binding holds through both; issued by [`PostgresBuilder::ca`] for `localhost` and more.
+    pub fn issued(self, issued: &Issued) -> Self {
+        Self { issued: Some(issued.clone()), ..self }
+    }
+
+    /// Also takes passwords over plain TCP: for an [`Edge`](crate::Edge) that has ended TLS and leads here by
+    /// [`Postgres::plain_upstream`].
+    pub fn behind_edge(self) -> Self {
+        Self { behind_edge: true, ..self }
     }
 
     /// Lets its clock go wrong; needs the library `libfaketime`.
@@ -160,20 +177,19 @@ impl PostgresBuilder {
 
     fn configure(&self, ca: &Ca, scratch: &Scratch) -> anyhow::Result<()> {
         let (folder, account) = (scratch.path(), scratch.account());
-        let names: &[&str] = match self.certificate {
-            Certificate::WrongName => &["wrong.example"],
-            _ => &["localhost", "127.0.0.1", "::1"],
+        let issued = match (&self.issued, self.certificate) {
+            (Some(issued), _) => issued.clone(),
+            (None, Certificate::WrongName) => ca.issue(&["wrong.example"])?,
+            (None, Certificate::Untrusted) => Ca::generate()?.issue(LOOPBACK)?,
+            (None, Certificate::Good | Certificate::None) => ca.issue(LOOPBACK)?,
         };
-        let files = match self.certificate {
-            Certificate::Untrusted => Ca::generate()?.issue_to(folder, names)?,
-            _ => ca.issue_to(folder, names)?,
-        };
+        let files = issued.write_to(folder)?;
         account.adopt(&files.certificate)?;
         account.adopt(&files.key)?;
         let tls = (self.certificate != Certificate::None).then_some(files);
         let data = folder.join("data");
         append(&data.join("postgresql.conf"), &settings::server(tls.as_ref(), self.durable, &self.settings))?;
-        replace(&data.join("pg_hba.conf"), settings::access(tls.is_some()), account)
+        replace(&data.join("pg_hba.conf"), &settings::access(tls.is_some(), self.behind_edge), account)
     }
 }
 

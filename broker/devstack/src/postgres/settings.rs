@@ -35,13 +35,18 @@ pub(super) fn server(tls: Option<&IssuedFiles>, durable: bool, further: &[(Strin
     text
 }
 
-/// All of `pg_hba.conf`. The socket is in a folder that is closed to others.
-pub(super) fn access(tls: bool) -> &'static str {
-    if tls {
-        "local all postgres trust\nhostssl all all all scram-sha-256\n"
+/// All of `pg_hba.conf`. The socket is in a folder that is closed to others: who gets there is one of us.
+pub(super) fn access(tls: bool, behind_edge: bool) -> String {
+    let mut text = String::from("local all all trust\n");
+    text.push_str(if tls {
+        "hostssl all all all scram-sha-256\n"
     } else {
-        "local all postgres trust\nhost all all all scram-sha-256\n"
+        "host all all all scram-sha-256\n"
+    });
+    if tls && behind_edge {
+        text.push_str("hostnossl all all 127.0.0.1/32 scram-sha-256\n");
     }
+    text
 }
 
 /// What to put in front of the server's command so that its clock is off.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod api;
 mod cleanup;
+mod edge;
 mod health;
 mod link;
 mod oidc;
