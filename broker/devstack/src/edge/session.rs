@@ -1,17 +1,19 @@
 //! A client's way through the edge, from its first words to its last.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::login::{Farewell, LoggedIn, ask_password, log_in};
 use super::opening::{Opened, open};
 use super::route::{Backend, Opening, Route};
 use super::watch::Watch;
 use super::wire::{Channel, Message, Messages, Startup, Stream};
-use super::{Door, Refusal, State};
+use super::{Door, Refusal, State, Upstream};
 
 /// Serves one connection until it ends.
 pub(super) async fn serve(state: &State, socket: TcpStream) -> io::Result<()> {
@@ -54,10 +56,24 @@ async fn converse(
     server.to.write_all(&start.encode()).await?;
     server.to.flush().await?;
     let logged_in = log_in(client, &mut server, &backend, same_certificate).await?;
-    match carry(state, client, &mut server, &opening, &backend, logged_in).await? {
-        None => Ok(()),
-        Some(refusal) => Err(refusal.into()),
+    let key = logged_in.key.clone();
+    let Some(last) = carry(state, client, &mut server, &opening, &backend, logged_in).await? else {
+        return Ok(());
+    };
+    // Apart from the client, who is not to wait for a server that hangs.
+    tokio::spawn(end(server, backend.upstream, key));
+    Err(last.into())
+}
+
+/// Ends the session at the server, which does not notice in the middle of a statement that its client has gone.
+async fn end(mut server: Channel, upstream: Upstream, key: Vec<u8>) -> io::Result<()> {
+    server.send(&Message::new(b'X', [])).await?;
+    server.to.shutdown().await?;
+    // A cancellation is lost if it comes before its statement has begun.
+    while timeout(CANCEL_AGAIN, server.from.drain()).await.is_err() {
+        upstream.cancel(&key).await?;
     }
+    Ok(())
 }
 
 /// The edge speaks version 3.0 and no extensions, and says so to a client that asks for more.
@@ -97,16 +113,10 @@ async fn carry(
     let watch = Watch::new(&state.watcher, opening).map_err(io::Error::other)?;
     let (_registered, end) = state.register(opening, &backend.upstream, &key);
     client.send(&ready).await?;
-    let ended = tokio::select! {
-        ended = to_client(&mut server.from, &mut client.to, &watch, end) => ended.ok(),
-        _ = to_server(&mut client.from, &mut server.to, &watch) => None,
-    };
-    if ended.is_some() {
-        // A server does not notice by itself, in the middle of a statement, that its client has gone.
-        let _ = backend.upstream.cancel(&key).await;
-        let _ = server.send(&Message::new(b'X', [])).await;
+    tokio::select! {
+        ended = to_client(&mut server.from, &mut client.to, &watch, end) => Ok(ended.ok()),
+        _ = to_server(&mut client.from, &mut server.to, &watch) => Ok(None),
     }
-    Ok(ended)
 }
 
 /// Ends with an error if the server ends the session, and with a refusal if we do: between two messages.
@@ -152,3 +162,5 @@ async fn to_server(
         bytes.clear();
     }
 }
+
+const CANCEL_AGAIN: Duration = Duration::from_millis(100);

@@ -123,10 +123,7 @@ impl Channel {
             self.send(last).await?;
         }
         self.to.shutdown().await?;
-        while self.from.fill().await? > 0 {
-            self.from.buffer.clear();
-        }
-        Ok(())
+        self.from.drain().await
     }
 }
 
@@ -157,6 +154,14 @@ impl Messages {
         let Some(body) = rest.get(..body).map(<[u8]>::to_vec) else { return Ok(None) };
         self.buffer.drain(..=length);
         Ok(Some(Message { tag, body }))
+    }
+
+    /// Reads on to the end.
+    pub(super) async fn drain(&mut self) -> io::Result<()> {
+        while self.fill().await? > 0 {
+            self.buffer.clear();
+        }
+        Ok(())
     }
 
     async fn fill(&mut self) -> io::Result<usize> {
