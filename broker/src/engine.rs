@@ -4,9 +4,9 @@
 //! idempotent: after an error whose effect is not known the same call may be made again, and ending
 //! what is already gone succeeds.
 
-#[expect(dead_code, reason = "the engines that use it come next")]
 mod api;
 mod breaker;
+pub mod db9;
 mod kinds;
 pub mod postgres;
 mod site;
@@ -30,11 +30,11 @@ use crate::time::Clock;
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
         EngineKind::Postgres => postgres::engine(database, tools),
+        EngineKind::Db9 => db9::engine(database, tools),
         EngineKind::Mysql
         | EngineKind::PlanetscalePostgres
         | EngineKind::PlanetscaleMysql
         | EngineKind::Neon
-        | EngineKind::Db9
         | EngineKind::Rds => Err(BuildError::NoAdmin),
     }
 }
@@ -187,6 +187,12 @@ pub enum BuildError {
     /// The broker has no user there.
     #[error("the broker has no user of its own there: say which with `admin`")]
     NoAdmin,
+    /// What is particular to its provider is missing.
+    #[error("the section `{section}` of the database is missing")]
+    NoSection {
+        /// Its name.
+        section: &'static str,
+    },
     /// An endpoint has no host.
     #[error("the endpoint {endpoint:?} has no host")]
     NoHost {

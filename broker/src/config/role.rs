@@ -176,9 +176,6 @@ impl Role {
         for (name, value) in &self.parameters {
             check_parameter(name, value, key.at("parameters").at(name), mistakes);
         }
-        if let CredentialSpec::ConnectToken(token) = &self.credential {
-            check::not_blank(&token.username, key.at("credential").at("username"), mistakes);
-        }
     }
 
     fn check_against(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
@@ -196,8 +193,12 @@ impl Role {
             let message =
                 format!("the engine `{}` has no `{}`; it has {known}", engine.as_str(), kind.as_str());
             mistakes.add(key.at("credential").at("kind"), message);
-        } else if let CredentialSpec::DynamicUser(user) = &self.credential {
-            user.check(database, &key.at("credential"), mistakes);
+            return;
+        }
+        match &self.credential {
+            CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
+            CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
+            CredentialSpec::RotatedPassword {} => {}
         }
     }
 }
@@ -256,6 +257,19 @@ impl DynamicUser {
     }
 }
 
+impl ConnectToken {
+    fn check(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        let key = key.at("username");
+        let admin_allowed = database.db9.as_ref().is_none_or(|db9| db9.allow_admin);
+        if self.username == DB9_ADMIN && !admin_allowed {
+            let message = "`admin` may do everything: name a user with the privileges that are needed, \
+                           or say `allow_admin: true` in the section `db9` of the database";
+            mistakes.add(key.clone(), message);
+        }
+        check::not_blank(&self.username, key, mistakes);
+    }
+}
+
 fn check_names(names: &[String], key: &Key, mistakes: &mut Mistakes) {
     check::no_repeats(names, key, mistakes);
     for (index, name) in names.iter().enumerate() {
@@ -281,6 +295,9 @@ fn check_parameter(name: &str, value: &str, key: Key, mistakes: &mut Mistakes) {
         mistakes.add(key, "the value has a control character in it");
     }
 }
+
+/// The superuser of every database at DB9.
+const DB9_ADMIN: &str = "admin";
 
 /// A shorter lease would end while it is being handed out.
 const SHORTEST_TTL: Span = Span::secs(10);

@@ -12,7 +12,7 @@ mod create;
 mod failure;
 mod inspect;
 mod options;
-mod quote;
+pub(super) mod quote;
 mod remove;
 mod scram;
 mod settings;

@@ -12,6 +12,7 @@ mod cache;
 mod cli;
 mod crash;
 mod dsn;
+mod engine_db9;
 mod engine_postgres;
 mod http;
 mod identity;

@@ -3,7 +3,7 @@
 //! Statements that make roles take no parameters, so their names and values have to be written into them.
 
 /// A name as a quoted identifier: `na"me` becomes `"na""me"`.
-pub(super) fn identifier(name: &str) -> Result<String, Unquotable> {
+pub(in crate::engine) fn identifier(name: &str) -> Result<String, Unquotable> {
     if name.is_empty() || name.len() > LONGEST_NAME {
         return Err(Unquotable::Name { name: name.to_owned() });
     }
@@ -11,12 +11,14 @@ pub(super) fn identifier(name: &str) -> Result<String, Unquotable> {
 }
 
 /// Names as quoted identifiers with commas between them.
-pub(super) fn identifiers<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Unquotable> {
+pub(in crate::engine) fn identifiers<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<String, Unquotable> {
     Ok(names.into_iter().map(identifier).collect::<Result<Vec<_>, _>>()?.join(", "))
 }
 
 /// A value as a string constant that means the same whatever `standard_conforming_strings` is.
-pub(super) fn literal(value: &str) -> Result<String, Unquotable> {
+pub(in crate::engine) fn literal(value: &str) -> Result<String, Unquotable> {
     let doubled = without_nul(value)?.replace('\'', "''");
     if doubled.contains('\\') {
         Ok(format!("E'{}'", doubled.replace('\\', "\\\\")))
@@ -26,19 +28,19 @@ pub(super) fn literal(value: &str) -> Result<String, Unquotable> {
 }
 
 /// Names as an array constant of type `name[]`.
-pub(super) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Unquotable> {
+pub(in crate::engine) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Unquotable> {
     let items = names.into_iter().map(literal).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("ARRAY[{}]::name[]", items.join(", ")))
 }
 
 /// PL/pgSQL as one statement.
-pub(super) fn block(body: &str) -> Result<String, Unquotable> {
+pub(in crate::engine) fn block(body: &str) -> Result<String, Unquotable> {
     Ok(format!("DO {}", literal(body)?))
 }
 
 /// Why a text cannot be written into SQL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unquotable {
+pub(in crate::engine) enum Unquotable {
     #[error("{name:?} is not a name there: names have 1 to {LONGEST_NAME} bytes")]
     Name { name: String },
     #[error("a name or value has a zero byte")]
