@@ -11,8 +11,9 @@ mod connections;
 mod create;
 mod failure;
 mod inspect;
+mod login;
 mod options;
-pub(super) mod quote;
+pub(in crate::engine) mod quote;
 mod remove;
 mod scram;
 mod settings;
@@ -22,10 +23,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
 
 use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
+pub(in crate::engine) use self::login::{Login, PasswordSource};
 use crate::config::{CredentialSpec, Database, DynamicUser};
 use crate::engine::{
     BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
@@ -36,16 +39,9 @@ use crate::model::{Credential, EngineKind, Handle};
 /// Builds the engine. Connects to nothing until it is used.
 pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
-    let admin_password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
-    let (options, entropy) = (options::connect_options(database, admin)?, Arc::clone(&tools.entropy));
-    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
-    let postgres = Arc::new(Postgres {
-        connections: Connections::new(options, admin_password, at_once, Arc::clone(&entropy)),
-        removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
-        dbname: database.dbname.clone(),
-        timeout: database.timeout.0,
-        entropy,
-    });
+    let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
+    let login = Login::of(database, &admin.endpoint, &admin.username, Arc::new(password))?;
+    let postgres = Arc::new(Postgres::new(database, login, tools)?);
     Ok(Engine {
         kind: EngineKind::Postgres,
         dynamic_users: Some(Arc::clone(&postgres) as Arc<dyn DynamicUsers>),
@@ -54,7 +50,8 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     })
 }
 
-struct Postgres {
+/// A server that the broker logs in to, whoever runs it.
+pub(in crate::engine) struct Postgres {
     connections: Connections,
     /// Fewer than there are connections: removals that wait for locks must not keep new users from being made.
     removals: Semaphore,
@@ -65,6 +62,31 @@ struct Postgres {
 }
 
 impl Postgres {
+    /// Connects to nothing until it is used.
+    pub(in crate::engine) fn new(
+        database: &Database,
+        login: Login,
+        tools: &Tools,
+    ) -> Result<Self, BuildError> {
+        let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
+        let (options, entropy) = (options::connect_options(database, &login)?, Arc::clone(&tools.entropy));
+        Ok(Self {
+            connections: Connections::new(options, login.password, at_once, Arc::clone(&entropy)),
+            removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
+            dbname: database.dbname.clone(),
+            timeout: database.timeout.0,
+            entropy,
+        })
+    }
+
+    /// What the server answers to one statement, in which all names and values went through [`quote`].
+    pub(in crate::engine) fn ask<'a>(
+        &'a self,
+        sql: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<PgRow>, EngineError>> {
+        self.bounded(self.connections.run(sql))
+    }
+
     /// Does it, or gives up in time.
     fn bounded<'a, T: Send>(
         &'a self,

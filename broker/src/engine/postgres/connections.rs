@@ -13,14 +13,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::engine::postgres::PasswordSource;
 use crate::engine::postgres::failure::{Failure, Kind, LOCK_NOT_AVAILABLE};
 use crate::entropy::{self, Entropy};
-use crate::secret::Secret;
 
 /// The broker's connections to one server.
 pub(super) struct Connections {
     options: PgConnectOptions,
-    password: Secret,
+    password: Arc<dyn PasswordSource>,
     /// How many may be open at once.
     slots: Semaphore,
     idle: Mutex<Vec<Idle>>,
@@ -36,7 +36,7 @@ impl Connections {
     /// Connects to nothing yet.
     pub(super) fn new(
         options: PgConnectOptions,
-        password: Secret,
+        password: Arc<dyn PasswordSource>,
         at_once: usize,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
@@ -103,7 +103,8 @@ impl Connections {
     }
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, Failure> {
-        let options = options.clone().password(self.password.expose());
+        let password = self.password.password().await?;
+        let options = options.clone().password(password.expose());
         options.connect().await.map_err(|error| Failure::from(error).at(&self.place()))
     }
 

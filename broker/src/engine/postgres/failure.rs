@@ -81,6 +81,19 @@ impl From<Failure> for EngineError {
     }
 }
 
+/// The password could not be had.
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let (kind, detail) = match error {
+            EngineError::Refused { detail } => (Kind::Refused, detail),
+            EngineError::Unavailable { detail } | EngineError::Busy { detail, .. } => {
+                (Kind::Unavailable, detail)
+            }
+        };
+        Self { kind, code: None, detail }
+    }
+}
+
 fn said(error: &PgDatabaseError) -> Failure {
     let code = error.code();
     let mut detail = format!("{} (SQLSTATE {code})", scrub(error.message()));

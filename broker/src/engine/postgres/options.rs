@@ -5,24 +5,19 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::config::{Admin, Ca, Database, TlsMode};
+use crate::config::{Ca, Database, TlsMode};
 use crate::engine::BuildError;
-use crate::model::Protocol;
+use crate::engine::postgres::Login;
 
 /// Everything but the password.
-pub(super) fn connect_options(database: &Database, admin: &Admin) -> Result<PgConnectOptions, BuildError> {
-    let name = &admin.endpoint;
-    let endpoint = database
-        .endpoints
-        .get(name)
-        .ok_or_else(|| BuildError::NoEndpoint { endpoint: name.as_str().to_owned() })?;
-    let host = endpoint.host.as_deref().ok_or_else(|| BuildError::NoHost { endpoint: name.to_string() })?;
-    let mode = endpoint.tls.as_ref().map_or(TlsMode::VerifyFull, |tls| tls.mode);
-    let ca = endpoint.tls.as_ref().and_then(|tls| tls.ca.as_ref()).unwrap_or(&database.tls.ca);
+pub(super) fn connect_options(database: &Database, login: &Login) -> Result<PgConnectOptions, BuildError> {
+    let tls = database.endpoints.get(&login.endpoint).and_then(|endpoint| endpoint.tls.as_ref());
+    let mode = tls.map_or(TlsMode::VerifyFull, |tls| tls.mode);
+    let ca = tls.and_then(|tls| tls.ca.as_ref()).unwrap_or(&database.tls.ca);
     let options = PgConnectOptions::new_without_pgpass()
-        .host(host)
-        .port(endpoint.port.unwrap_or(Protocol::Postgres.port()))
-        .username(&admin.username)
+        .host(&login.host)
+        .port(login.port)
+        .username(&login.username)
         .database(&database.dbname)
         .application_name("dsn-broker")
         .ssl_mode(match mode {
