@@ -53,6 +53,8 @@ pub struct Target<'a> {
     pub connect_timeout: Duration,
     /// libpq's `target_session_attrs`, if any.
     pub target_session_attrs: Option<&'a str>,
+    /// Whether the server has to prove that nobody stands between; said only where it is libpq that reads it.
+    pub channel_binding: bool,
 }
 
 /// Who must have signed the server's certificate.
@@ -101,6 +103,7 @@ mod tests {
             application_name: "broker test/1+x",
             connect_timeout: Duration::from_millis(2500),
             target_session_attrs: None,
+            channel_binding: false,
         };
         change(&mut target);
         format.render(&target).map(|rendered| rendered.text.expose().to_owned())
@@ -263,6 +266,7 @@ mod tests {
             application_name: "a",
             connect_timeout: Duration::from_secs(1),
             target_session_attrs: Some("any"),
+            channel_binding: true,
         };
         let parameters = Parameters::of(&target).unwrap();
         let rendered = Format::Uri.render(&target).unwrap();

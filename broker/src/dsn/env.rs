@@ -8,9 +8,11 @@ pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
     // A service would win over everything below, the TLS mode included; an address over the host; and
     // the attributes of a text sourced earlier would outlive it.
     text.push_str("unset PGSERVICE PGHOSTADDR");
-    if !parameters.has(Parameter::TargetSessionAttrs) {
-        text.push(' ');
-        text.push_str(Parameter::TargetSessionAttrs.variable());
+    for optional in [Parameter::ChannelBinding, Parameter::TargetSessionAttrs] {
+        if !parameters.has(optional) {
+            text.push(' ');
+            text.push_str(optional.variable());
+        }
     }
     text.push('\n');
     for (parameter, value) in parameters.expose() {

@@ -75,7 +75,9 @@ impl Format {
 
     /// The parameters of `target`, if this format can say them. Fails as [`Format::render`] does.
     pub fn parameters<'a>(self, target: &Target<'a>) -> Result<Parameters<'a>, RenderError> {
-        let parameters = Parameters::of(target)?;
+        // Other readers refuse it, or pass it on to the server, which does.
+        let channel_binding = target.channel_binding && matches!(self, Self::Uri | Self::Keyword | Self::Env);
+        let parameters = Parameters::of(&Target { channel_binding, ..*target })?;
         if self.ca() == Ca::ByPath && !parameters.has(Parameter::Sslrootcert) {
             return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
         }

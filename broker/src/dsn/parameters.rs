@@ -26,6 +26,7 @@ pub enum Parameter {
     Dbname,
     Sslmode,
     Sslrootcert,
+    ChannelBinding,
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
@@ -55,6 +56,7 @@ impl<'a> Parameters<'a> {
             text(Parameter::Sslmode, sslmode(target)?),
         ];
         list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
+        list.extend(target.channel_binding.then(|| text(Parameter::ChannelBinding, "require")));
         list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
         list.push(text(Parameter::ApplicationName, target.application_name));
@@ -90,6 +92,7 @@ impl Parameter {
             Self::Dbname => "dbname",
             Self::Sslmode => "sslmode",
             Self::Sslrootcert => "sslrootcert",
+            Self::ChannelBinding => "channel_binding",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
@@ -106,6 +109,7 @@ impl Parameter {
             Self::Dbname => "PGDATABASE",
             Self::Sslmode => "PGSSLMODE",
             Self::Sslrootcert => "PGSSLROOTCERT",
+            Self::ChannelBinding => "PGCHANNELBINDING",
             Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
             Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
             Self::ApplicationName => "PGAPPNAME",

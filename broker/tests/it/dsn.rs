@@ -32,6 +32,7 @@ struct Case {
     ca_file: Option<String>,
     connect_timeout: u64,
     target_session_attrs: Option<String>,
+    channel_binding: bool,
 }
 
 #[test]
@@ -131,6 +132,7 @@ impl Case {
             application_name: &self.application_name,
             connect_timeout: Duration::from_secs(self.connect_timeout),
             target_session_attrs: self.target_session_attrs.as_deref(),
+            channel_binding: self.channel_binding,
         };
         format.render(&target).unwrap().text.expose().to_owned()
     }
@@ -153,6 +155,9 @@ impl Case {
         }
         let attrs = self.target_session_attrs.clone();
         expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));
+        if self.channel_binding && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+            expected.insert("channel_binding".to_owned(), "require".to_owned());
+        }
         expected
     }
 }
@@ -166,8 +171,19 @@ fn case() -> impl Strategy<Value = Case> {
     let ca_file = proptest::option::of(prop_oneof![r"/\PC{0,30}", r"[A-Za-z]:[/\\]\PC{0,30}"]);
     let attrs = proptest::option::of("any|read-write|prefer-standby");
     let dbname = text().prop_filter("a step in a path", |dbname| dbname != "." && dbname != "..");
-    (host, 1_u16.., dbname, text(), text(), text(), ca_file, 1..1000_u64, attrs).prop_map(
-        |(host, port, dbname, username, password, application_name, ca_file, connect_timeout, attrs)| Case {
+    (host, 1_u16.., dbname, text(), text(), text(), ca_file, 1..1000_u64, attrs, any::<bool>()).prop_map(
+        |(
+            host,
+            port,
+            dbname,
+            username,
+            password,
+            application_name,
+            ca_file,
+            connect_timeout,
+            attrs,
+            binding,
+        )| Case {
             host,
             port,
             dbname,
@@ -177,6 +193,7 @@ fn case() -> impl Strategy<Value = Case> {
             ca_file,
             connect_timeout,
             target_session_attrs: attrs,
+            channel_binding: binding,
         },
     )
 }
@@ -203,6 +220,7 @@ fn worst() -> Case {
         ca_file: Some(r"/a b/'c'\d.pem".to_owned()),
         connect_timeout: 1,
         target_session_attrs: None,
+        channel_binding: true,
     }
 }
 

@@ -113,7 +113,11 @@ fn env(text: &str) -> Read {
         }
         add(&mut read, keyword_of(name), value);
     }
-    assert_ne!(read.contains_key("target_session_attrs"), unset.contains(&"PGTARGETSESSIONATTRS"));
+    for (keyword, variable) in
+        [("target_session_attrs", "PGTARGETSESSIONATTRS"), ("channel_binding", "PGCHANNELBINDING")]
+    {
+        assert_ne!(read.contains_key(keyword), unset.contains(&variable));
+    }
     read
 }
 
@@ -126,6 +130,7 @@ fn keyword_of(variable: &str) -> &str {
         "PGDATABASE" => "dbname",
         "PGSSLMODE" => "sslmode",
         "PGSSLROOTCERT" => "sslrootcert",
+        "PGCHANNELBINDING" => "channel_binding",
         "PGTARGETSESSIONATTRS" => "target_session_attrs",
         "PGCONNECT_TIMEOUT" => "connect_timeout",
         "PGAPPNAME" => "application_name",

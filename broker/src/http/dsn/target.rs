@@ -17,6 +17,7 @@ pub(super) struct Way<'a> {
     database: &'a DatabaseName,
     dbname: &'a str,
     protocol: Protocol,
+    binds_channel: bool,
     ca: Option<&'a str>,
     ca_file: Option<&'a str>,
     /// Of the configuration that all of this is from.
@@ -49,6 +50,7 @@ impl<'a> Way<'a> {
             database,
             dbname,
             protocol: permit.database().protocol(),
+            binds_channel: permit.database().binds_channel(name, endpoint),
             ca,
             ca_file,
             digest,
@@ -99,6 +101,7 @@ impl<'a> Way<'a> {
             application_name,
             connect_timeout: self.endpoint.connect_timeout.0,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
+            channel_binding: self.binds_channel,
         })
     }
 
