@@ -8,6 +8,7 @@ mod api;
 mod breaker;
 pub mod db9;
 mod kinds;
+pub mod neon;
 pub mod postgres;
 mod site;
 
@@ -30,11 +31,11 @@ use crate::time::Clock;
 pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     match database.engine {
         EngineKind::Postgres => postgres::engine(database, tools),
+        EngineKind::Neon => neon::engine(database, tools),
         EngineKind::Db9 => db9::engine(database, tools),
         EngineKind::Mysql
         | EngineKind::PlanetscalePostgres
         | EngineKind::PlanetscaleMysql
-        | EngineKind::Neon
         | EngineKind::Rds => Err(BuildError::NoAdmin),
     }
 }
@@ -192,6 +193,12 @@ pub enum BuildError {
     NoSection {
         /// Its name.
         section: &'static str,
+    },
+    /// The broker's own way there is not direct.
+    #[error("the endpoint {endpoint:?} is not a direct way to the primary: name one with `admin.endpoint`")]
+    NotDirect {
+        /// Its name.
+        endpoint: String,
     },
     /// An endpoint has no host.
     #[error("the endpoint {endpoint:?} has no host")]

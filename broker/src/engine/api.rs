@@ -57,7 +57,6 @@ impl<'a> Request<'a> {
     }
 
     /// … with a query.
-    #[expect(dead_code, reason = "the engines that use it come next")]
     pub(super) fn query(self, query: &'a [(&'a str, &'a str)]) -> Self {
         Self { query, ..self }
     }

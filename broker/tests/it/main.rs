@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod dsn;
 mod engine_db9;
+mod engine_neon;
 mod engine_postgres;
 mod http;
 mod identity;
