@@ -12,7 +12,7 @@ use devstack::Db9;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stand::{Answer, Settings, Stand, psql, record, unique, world};
+use crate::stand::{Answer, Settings, Stand, psql, unique, world};
 
 /// A broker with a database at DB9, and a role for each kind of credential.
 struct Site {
@@ -111,7 +111,6 @@ impl Site {
     async fn stop(self) {
         let settings = self.stand.stop().await;
         assert_eq!(settings.flaws().await, [""; 0]);
-        record::said("db9", &self.db9.postgres().log());
         self.db9.postgres().end().await.unwrap();
     }
 }

@@ -123,7 +123,6 @@ impl Site {
     async fn stop(self) {
         let settings = self.stand.stop().await;
         assert_eq!(settings.flaws().await, [""; 0]);
-        record::said("neon", &self.neon.postgres().log());
         self.neon.postgres().end().await.unwrap();
     }
 }
