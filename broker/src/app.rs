@@ -4,6 +4,7 @@
 mod current;
 mod observe;
 mod restart;
+mod rotate;
 mod watch;
 
 use std::path::PathBuf;
@@ -15,15 +16,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use current::{BuildError, Current};
+pub use current::{BuildError, Current, Ground};
 pub use watch::watch;
 
 use crate::broker::{Broker, Failures, Reaper, Sweeper};
 use crate::config::Config;
 use crate::entropy::Entropy;
-use crate::ledger::{self, Entry, Ledger};
+use crate::ledger::Entry;
 use crate::model::{Action, Event};
-use crate::seal::Sealer;
 use crate::telemetry::Metrics;
 use crate::time::Clock;
 
@@ -44,7 +44,7 @@ pub struct App {
     /// Ends all tasks.
     pub stop: CancellationToken,
     file: PathBuf,
-    sealer: Arc<Sealer>,
+    ground: Ground,
     reaper: Mutex<Option<Reaper>>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -61,12 +61,19 @@ impl App {
         crate::tls::provider();
         let metrics = Metrics::new();
         let config = Arc::new(config);
-        let settings = ledger_settings(&config)?;
-        let ledger = Ledger::start(settings, clock.clone(), metrics.clone());
-        let sealer = Arc::new(current::sealer(&config)?);
+        let ground = Ground::new(&config, clock.clone(), entropy.clone(), metrics.clone())?;
+        let (ledger, sealer) = (ground.ledger.clone(), ground.sealer.clone());
         let cache = current::cache(&config, sealer.clone(), &clock, &entropy).await?;
-        let (current, sites) = Current::build(config, None, &clock, &entropy)?;
-        let broker = Broker::new(ledger.clone(), cache, sites, clock.clone(), entropy, metrics.clone());
+        let (current, sites) = Current::build(config, None, &ground)?;
+        let broker = Broker::new(
+            ledger.clone(),
+            cache,
+            sealer.clone(),
+            sites,
+            clock.clone(),
+            entropy,
+            metrics.clone(),
+        );
         let stop = CancellationToken::new();
         let app = Arc::new(Self {
             failures: Failures::new(ledger, clock.clone()),
@@ -79,7 +86,7 @@ impl App {
             clock,
             stop,
             file,
-            sealer,
+            ground,
         });
         app.spawn_tasks().await;
         app.record_load(Ok(()));
@@ -93,6 +100,7 @@ impl App {
         let mut tasks = self.tasks.lock().await;
         tasks.spawn(self.failures.clone().run(self.stop.clone()));
         tasks.spawn(self.sweeper.clone().run(self.stop.clone()));
+        tasks.spawn(rotate::run(self.clone()));
         tasks.spawn(observe::run(self.broker.clone(), self.stop.clone()));
     }
 
@@ -107,13 +115,12 @@ impl App {
         let config = Arc::new(Config::load(&self.file)?);
         let before = self.current.load_full();
         let sites = self.broker.sites.load_full();
-        let (current, sites) =
-            Current::build(config, Some((&before, &sites)), &self.clock, &self.broker.entropy)?;
+        let (current, sites) = Current::build(config, Some((&before, &sites)), &self.ground)?;
         // Whoever asks next finds the issuers' keys there, if they can be had.
         if !Arc::ptr_eq(&current.identity, &before.identity) {
             current.identity.load_keys().await;
         }
-        self.sealer.replace(current::sealer(&current.config)?);
+        self.ground.sealer.replace(current::sealer(&current.config)?);
         let later = restart::keys(&before.config, &current.config);
         if !later.is_empty() {
             tracing::warn!(keys = later.join(", "), "what changed there takes effect at the next restart");
@@ -163,16 +170,4 @@ impl App {
         while self.tasks.lock().await.join_next().await.is_some() {}
         self.broker.finish().await;
     }
-}
-
-fn ledger_settings(config: &Config) -> Result<ledger::Settings, BuildError> {
-    let url = config.ledger.url.read()?;
-    Ok(ledger::Settings {
-        options: ledger::connect_options(&url, config.ledger.ca.as_deref())?,
-        key: config.audit.key()?,
-        connections: config.ledger.connections,
-        queue: config.ledger.queue,
-        timeout: config.ledger.timeout.0,
-        heads_every: config.audit.heads_every.0,
-    })
 }

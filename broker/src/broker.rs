@@ -8,11 +8,14 @@ mod failures;
 mod flight;
 mod issue;
 mod keep;
+mod kept;
 mod mint;
 mod name;
 mod reaper;
 mod renew;
 mod revoke;
+mod rotate;
+mod rotate_admin;
 mod sweeper;
 
 use std::collections::BTreeMap;
@@ -24,10 +27,12 @@ use tokio_util::task::TaskTracker;
 
 pub use failures::Failures;
 pub use issue::{Ask, IssueError, Issued, MIN_TTL};
+pub use kept::LedgerPasswords;
 pub use mint::MintError;
 pub use reaper::Reaper;
 pub use renew::RenewError;
 pub use revoke::{Revocation, RevokeError};
+pub use rotate_admin::RotateError;
 pub use sweeper::{Orphans, Sweeper};
 
 use crate::cache::Cache;
@@ -35,6 +40,7 @@ use crate::engine::{EngineError, Site};
 use crate::entropy::Entropy;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::DatabaseName;
+use crate::seal::Sealer;
 use crate::telemetry::Metrics;
 use crate::time::Clock;
 
@@ -55,11 +61,14 @@ pub struct Broker {
     pub entropy: Arc<dyn Entropy>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What seals the passwords that are kept in the ledger.
+    pub sealer: Arc<Sealer>,
     keep: keep::Keep,
     flights: flight::Flights,
     tag: OnceCell<String>,
     due: Notify,
-    tasks: TaskTracker,
+    /// What callers started, and is finished even if they go away.
+    pub tasks: TaskTracker,
 }
 
 impl Broker {
@@ -67,6 +76,7 @@ impl Broker {
     pub fn new(
         ledger: Arc<Ledger>,
         cache: Arc<Cache>,
+        sealer: Arc<Sealer>,
         sites: Sites,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -76,6 +86,7 @@ impl Broker {
             ledger,
             keep: keep::Keep::new(cache.clone(), clock.clone()),
             cache,
+            sealer,
             sites: ArcSwap::from_pointee(sites),
             clock,
             entropy,

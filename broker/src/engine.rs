@@ -7,6 +7,7 @@
 mod api;
 mod breaker;
 pub mod db9;
+mod kept;
 mod kinds;
 pub mod neon;
 pub mod postgres;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use kept::KeptPasswords;
 pub use kinds::New;
 pub use site::Site;
 
@@ -47,6 +49,8 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
     pub entropy: Arc<dyn Entropy>,
+    /// What is kept of the passwords of the broker's own user there.
+    pub kept: Arc<dyn KeptPasswords>,
 }
 
 /// What a database can do for us.
@@ -57,6 +61,8 @@ pub struct Engine {
     pub dynamic_users: Option<Arc<dyn DynamicUsers>>,
     /// Makes a provider's short-lived tokens.
     pub connect_tokens: Option<Arc<dyn ConnectTokens>>,
+    /// Changes the passwords of users that are there.
+    pub passwords: Option<Arc<dyn Passwords>>,
     /// Tells how the database is, and what roles can really do there.
     pub inspection: Arc<dyn Inspection>,
 }
@@ -89,6 +95,32 @@ pub trait DynamicUsers: Send + Sync {
 pub trait ConnectTokens: Send + Sync {
     /// A token with which `username` logs in.
     fn token<'a>(&'a self, username: &'a str) -> BoxFuture<'a, Result<Made, EngineError>>;
+}
+
+/// Changes the passwords of users that are there.
+pub trait Passwords: Send + Sync {
+    /// Gives a user a password: this one, or where the provider makes them up another one. Its sessions go on.
+    fn set<'a>(&'a self, username: &'a str, password: &'a Secret)
+    -> BoxFuture<'a, Result<Made, EngineError>>;
+
+    /// Gives a user a password that nobody knows. Succeeds if there is no such user.
+    fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>>;
+
+    /// Whether a user logs in with this password.
+    fn verify<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<bool, EngineError>>;
+}
+
+/// What becomes of the sessions of a user that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// They are ended.
+    End,
+    /// They go on: pools are not to notice.
+    Leave,
 }
 
 /// What was made.

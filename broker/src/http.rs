@@ -96,6 +96,7 @@ fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(revocations::request_revocations))
         .routes(routes!(databases::list::list_databases))
         .routes(routes!(databases::show::show_database))
+        .routes(routes!(databases::rotate::rotate_password))
         .routes(routes!(databases::ca::database_ca))
         .routes(routes!(audit::search_audit))
 }

@@ -17,6 +17,7 @@ mod leases;
 mod migrate;
 mod offline;
 mod opening;
+mod passwords;
 mod probe;
 mod verify;
 mod write;
@@ -35,6 +36,7 @@ pub use entry::{Change, Entry, Fence, NewLease, Refused};
 pub use leases::{Claimed, Filter, Stuck};
 pub use migrate::{MigrateError, migrate};
 pub use offline::{As, Offline, OfflineError};
+pub use passwords::KeptPassword;
 pub use verify::{Flaw, HeadRow, Verdict, Verifier};
 
 use verify::verify;

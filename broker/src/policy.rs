@@ -16,7 +16,7 @@ pub use permit::{OperatorPermit, Permit};
 
 use crate::config::{Binding, Config, Right, Role};
 use crate::model::{RoleName, Workload};
-use crate::policy::permit::Usable;
+use crate::policy::permit::{Usable, broker_itself};
 
 /// The bindings and operators of one configuration.
 #[derive(Debug)]
@@ -65,6 +65,18 @@ impl Policy {
             usable: Arc::clone(usable),
             max_leases: limits.into_iter().try_fold(0, |most, limit| limit.map(|limit| limit.max(most))),
         })
+    }
+
+    /// The roles whose password the broker itself rotates, for that and nothing else.
+    pub fn rotated(&self) -> Vec<Permit> {
+        let roles = self.roles.values().filter(|usable| usable.is_rotated());
+        roles
+            .map(|usable| Permit {
+                workload: Arc::new(broker_itself()),
+                usable: usable.clone(),
+                max_leases: None,
+            })
+            .collect()
     }
 
     /// The roles that the workload may use, by name.

@@ -32,7 +32,7 @@ pub(crate) struct Scratch {
 
 /// What a process can be told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Signal {
+pub enum Signal {
     Continue,
     Interrupt,
     Kill,

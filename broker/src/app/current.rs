@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 
-use crate::broker::Sites;
+use crate::broker::{LedgerPasswords, Sites};
 use crate::cache::{Cache, CacheError};
 use crate::config::{Ca, Config, ConfigError, Database, Endpoint, SecretError};
 use crate::engine::{self, Site, Tools};
 use crate::entropy::Entropy;
 use crate::identity::{Identity, IdentityError};
-use crate::ledger::LedgerError;
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::model::{DatabaseName, EndpointName};
 use crate::policy::Policy;
 use crate::seal::{SealError, Sealer};
+use crate::telemetry::Metrics;
 use crate::time::Clock;
 use crate::tls::TlsError;
 
@@ -80,15 +81,53 @@ pub enum BuildError {
     },
 }
 
+/// What everything is built on.
+#[derive(Clone)]
+pub struct Ground {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What was issued, and the passwords that the broker has changed.
+    pub ledger: Arc<Ledger>,
+    /// What seals those.
+    pub sealer: Arc<Sealer>,
+}
+
+impl Ground {
+    /// For this configuration. Connects to nothing yet.
+    pub fn new(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, BuildError> {
+        let ledger = Ledger::start(ledger_settings(config)?, clock.clone(), metrics);
+        Ok(Self { clock, entropy, ledger, sealer: Arc::new(sealer(config)?) })
+    }
+}
+
+fn ledger_settings(config: &Config) -> Result<ledger::Settings, BuildError> {
+    let url = config.ledger.url.read()?;
+    Ok(ledger::Settings {
+        options: ledger::connect_options(&url, config.ledger.ca.as_deref())?,
+        key: config.audit.key()?,
+        connections: config.ledger.connections,
+        queue: config.ledger.queue,
+        timeout: config.ledger.timeout.0,
+        heads_every: config.audit.heads_every.0,
+    })
+}
+
 impl Current {
     /// Builds all that depends on `config`. What `before` has and did not change is kept: connections to databases,
     /// keys of issuers.
     pub fn build(
         config: Arc<Config>,
         before: Option<(&Self, &Sites)>,
-        clock: &Arc<dyn Clock>,
-        entropy: &Arc<dyn Entropy>,
+        ground: &Ground,
     ) -> Result<(Self, Sites), BuildError> {
+        let clock = &ground.clock;
         let mut parts = BTreeMap::new();
         let mut sites = Sites::new();
         let mut cas = BTreeMap::new();
@@ -100,7 +139,7 @@ impl Current {
             });
             let site = match kept {
                 Some(site) => site,
-                None => Arc::new(build_site(name, database, clock, entropy)?),
+                None => Arc::new(build_site(name, database, ground)?),
             };
             parts.insert(name.to_string(), part);
             sites.insert(name.clone(), site);
@@ -148,16 +187,13 @@ pub(super) async fn cache(
     Ok(Arc::new(cache))
 }
 
-fn build_site(
-    name: &DatabaseName,
-    database: &Database,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Site, BuildError> {
-    let tools = Tools { clock: clock.clone(), entropy: entropy.clone() };
+fn build_site(name: &DatabaseName, database: &Database, ground: &Ground) -> Result<Site, BuildError> {
+    let Ground { clock, entropy, ledger, sealer } = ground.clone();
+    let kept = Arc::new(LedgerPasswords { ledger, sealer, database: name.clone() });
+    let tools = Tools { clock: clock.clone(), entropy, kept };
     let engine = engine::build(database, &tools)
         .map_err(|source| BuildError::Engine { database: name.clone(), source })?;
-    Ok(Site::new(name.clone(), database.clone(), engine, clock.clone()))
+    Ok(Site::new(name.clone(), database.clone(), engine, clock))
 }
 
 fn read_cas(

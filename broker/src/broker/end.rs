@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::broker::{Broker, failpoint};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Sessions};
 use crate::ledger::{Change, Claimed, Entry, Fence, LedgerError};
 use crate::model::{Action, Event, Lease, Reason, State};
 
@@ -74,7 +74,11 @@ impl Broker {
 
     async fn remove(&self, lease: &Lease) -> Result<(), EngineError> {
         let site = self.site(&lease.database)?;
-        site.call(site.engine.remove(&lease.handle)).await?;
+        let sessions = match &lease.state {
+            State::Draining { reason: Reason::Incident | Reason::Released, .. } => Sessions::End,
+            _ => Sessions::Leave,
+        };
+        site.call(site.engine.remove(&lease.handle, sessions)).await?;
         failpoint::pass("end.removed");
         Ok(())
     }

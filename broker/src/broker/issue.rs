@@ -11,7 +11,7 @@ use crate::broker::{Broker, failpoint};
 use crate::cache::{self, CacheKey};
 use crate::id::LeaseId;
 use crate::ledger::{Entry, LedgerError, Refused};
-use crate::model::{Action, Event, Share};
+use crate::model::{Action, CredentialKind, Event, Share, Times};
 use crate::policy::Permit;
 
 /// The shortest life of a lease.
@@ -42,6 +42,8 @@ pub struct Issued {
     pub entry: Arc<cache::Entry>,
     /// Whether others hold it too.
     pub shared: bool,
+    /// The times that its holder can count on.
+    pub times: Times,
 }
 
 /// Why nothing was issued.
@@ -64,6 +66,9 @@ pub enum IssueError {
     /// The role is shared per instance, and which instance calls is not known.
     #[error("the role is shared per instance, and neither the token nor the Dsn-Instance header names one")]
     InstanceUnknown,
+    /// There is one password, and it is the same for everyone.
+    #[error("the role has one password, the same for all who use it: it can be had as it is")]
+    OnlyOne,
     /// The credential could not be made.
     #[error(transparent)]
     Mint(#[from] Arc<MintError>),
@@ -82,7 +87,10 @@ impl Broker {
     /// Issues what the permit allows, and records its delivery.
     pub async fn issue(self: &Arc<Self>, permit: &Permit, ask: &Ask) -> Result<Issued, IssueError> {
         let ttl = self.ttl(permit, ask)?;
-        let shared = !ask.fresh && ttl == permit.role().ttl.0 && permit.role().share != Share::Request;
+        let shared = !ask.fresh && ttl == permit.role().ttl.0 && permit.role().share() != Share::Request;
+        if !shared && permit.role().credential.kind() == CredentialKind::RotatedPassword {
+            return Err(IssueError::OnlyOne);
+        }
         let key = self.key(permit, ask, shared)?;
         // A cached credential may have been revoked a moment ago; the record of its delivery tells. Then once more.
         for _ in 0..2 {
@@ -92,7 +100,11 @@ impl Broker {
             };
             if self.record_delivery(permit, ask, entry.lease).await? {
                 failpoint::pass("delivery.recorded");
-                return Ok(Issued { entry, shared });
+                let times = match permit.role().credential.kind() {
+                    CredentialKind::RotatedPassword => self.promised(permit, entry.times),
+                    CredentialKind::DynamicUser | CredentialKind::ConnectToken => entry.times,
+                };
+                return Ok(Issued { entry, shared, times });
             }
             self.keep.evict(entry.lease).await;
         }
@@ -110,10 +122,10 @@ impl Broker {
 
     /// The key under which the credential is shared: who shares it, and all of the role that it is made of, so
     /// that a changed role is a new credential.
-    fn key(&self, permit: &Permit, ask: &Ask, shared: bool) -> Result<CacheKey, IssueError> {
+    pub(super) fn key(&self, permit: &Permit, ask: &Ask, shared: bool) -> Result<CacheKey, IssueError> {
         let principal = &permit.workload().principal;
         let instance = permit.instance().or(ask.instance.as_deref());
-        let scope = match permit.role().share {
+        let scope = match permit.role().share() {
             _ if !shared => {
                 [uuid::Uuid::from_bytes(crate::entropy::bytes(&*self.entropy)).to_string(), String::new()]
             }
@@ -123,7 +135,7 @@ impl Broker {
                 [principal.subject.clone(), instance.ok_or(IssueError::InstanceUnknown)?.to_owned()]
             }
         };
-        let issuer = match permit.role().share {
+        let issuer = match permit.role().share() {
             Share::Role => "",
             _ => principal.issuer.as_str(),
         };

@@ -9,8 +9,8 @@ use crate::broker::flight::Flight;
 use crate::broker::keep::Turn;
 use crate::broker::{Broker, failpoint, name};
 use crate::cache::{self, CacheKey};
-use crate::config::Role;
-use crate::engine::{EngineError, Made, New, Site};
+use crate::config::{CredentialSpec, Role};
+use crate::engine::{EngineError, Made, New, Sessions, Site};
 use crate::entropy::{password, unit};
 use crate::id::LeaseId;
 use crate::ledger::{Change, Entry, Fence, LedgerError, NewLease, Refused};
@@ -24,14 +24,16 @@ use crate::time::Timestamp;
 /// What is to be made, and for whom: all of it owned, so that it is finished even if the caller goes away.
 pub(super) struct Mint {
     role_name: RoleName,
-    role: Role,
-    database: DatabaseName,
+    pub(super) role: Role,
+    pub(super) database: DatabaseName,
     principal: Principal,
     max_leases: Option<u32>,
-    key: CacheKey,
-    ttl: Duration,
+    pub(super) key: CacheKey,
+    pub(super) ttl: Duration,
     shared: bool,
     request: String,
+    /// Whether a password is rotated although it is not time.
+    pub(super) force: bool,
     /// What keeps others from minting the same, until this mint is over.
     held: Option<(Flight, Turn)>,
 }
@@ -87,14 +89,43 @@ impl Mint {
             ttl,
             shared,
             request: ask.request.clone(),
+            force: false,
             held: None,
         }
+    }
+
+    /// … although it is not time.
+    pub(super) fn now(self) -> Self {
+        Self { force: true, ..self }
     }
 
     /// … while nobody else does, in this process and among the replicas.
     pub(super) fn holding(mut self, flight: Flight, turn: Turn) -> Self {
         self.held = Some((flight, turn));
         self
+    }
+}
+
+impl Mint {
+    /// The lease that it is to become.
+    pub(super) fn pending(&self, site: &Site, id: LeaseId, handle: Handle, now: Timestamp) -> Lease {
+        Lease {
+            id,
+            role: self.role_name.clone(),
+            database: self.database.clone(),
+            engine: site.engine.kind,
+            principal: self.principal.clone(),
+            share: if self.shared { self.role.share() } else { Share::Request },
+            // Only the sessions of a user that goes are ended, and waited for.
+            drain: match handle.kind {
+                CredentialKind::DynamicUser => self.role.drain.0,
+                CredentialKind::ConnectToken | CredentialKind::RotatedPassword => Duration::ZERO,
+            },
+            handle,
+            created_at: now,
+            // Twice what the engine may take, and time for the ledger.
+            state: State::Pending { deadline: now + site.timeout() * 2 + Duration::from_secs(30) },
+        }
     }
 }
 
@@ -120,11 +151,14 @@ impl Broker {
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let site = self.site(&mint.database).map_err(engine)?;
         let spec = &mint.role.credential;
+        if let CredentialSpec::RotatedPassword(pair) = spec {
+            return self.rotated(mint, &site, pair).await;
+        }
         let now = self.clock.now();
         let id = LeaseId::new(now, &*self.entropy);
         let name = name::username(self.tag().await?, &mint.role_name, id);
         let handle = site.engine.handle(spec, &name).map_err(engine)?;
-        let mut lease = pending(mint, &site, id, handle, now);
+        let mut lease = mint.pending(&site, id, handle, now);
         self.open(mint, lease.clone()).await?;
         failpoint::pass("mint.pending");
 
@@ -151,7 +185,7 @@ impl Broker {
         let activated = self.activate(mint, lease, &credential.username, times).await;
         if let Err(MintError::Superseded) = activated {
             // The reaper came before the user was there; it does not come again. The sweep is behind this.
-            site.call(site.engine.remove(&handle)).await.map_err(engine)?;
+            site.call(site.engine.remove(&handle, Sessions::End)).await.map_err(engine)?;
         }
         activated?;
         failpoint::pass("mint.active");
@@ -164,15 +198,19 @@ impl Broker {
         Ok(entry)
     }
 
-    async fn open(&self, mint: &Mint, lease: Lease) -> Result<(), MintError> {
-        let new = NewLease { lease, cache_key: mint.key.to_string(), max_leases: mint.max_leases };
+    pub(super) async fn open(&self, mint: &Mint, lease: Lease) -> Result<(), MintError> {
+        let rotated = lease.handle.kind == CredentialKind::RotatedPassword;
+        // The one password of a role is nobody's own.
+        let max_leases = mint.max_leases.filter(|_| !rotated);
+        let new = NewLease { lease, cache_key: mint.key.to_string(), max_leases };
         match self.ledger.write(Entry::change(Change::Open(Box::new(new)), [])).await? {
             Ok(()) => Ok(()),
-            Err(Refused::Quota | Refused::Superseded) => Err(MintError::Quota),
+            Err(_) if rotated => Err(MintError::Superseded),
+            Err(_) => Err(MintError::Quota),
         }
     }
 
-    async fn activate(
+    pub(super) async fn activate(
         &self,
         mint: &Mint,
         lease: Lease,
@@ -194,7 +232,7 @@ impl Broker {
     }
 
     /// Has the reaper undo a lease now, rather than at its deadline.
-    async fn condemn(&self, lease: &Lease) {
+    pub(super) async fn condemn(&self, lease: &Lease) {
         if let Err(error) = self.ledger.condemn(lease.id, self.clock.now()).await {
             tracing::warn!(lease.id = %lease.id, %error, "a failed lease is undone at its deadline only");
         }
@@ -215,22 +253,5 @@ impl Broker {
             expires_at: after(ttl),
             max_expires_at: after(if lifetime.is_some() { ttl } else { max_ttl }),
         }
-    }
-}
-
-fn pending(mint: &Mint, site: &Site, id: LeaseId, handle: Handle, now: Timestamp) -> Lease {
-    Lease {
-        id,
-        role: mint.role_name.clone(),
-        database: mint.database.clone(),
-        engine: site.engine.kind,
-        principal: mint.principal.clone(),
-        share: if mint.shared { mint.role.share } else { Share::Request },
-        // Nothing of ours ends the sessions of a token: they are not waited for.
-        drain: if handle.kind == CredentialKind::ConnectToken { Duration::ZERO } else { mint.role.drain.0 },
-        handle,
-        created_at: now,
-        // Twice what the engine may take, and time for the ledger.
-        state: State::Pending { deadline: now + site.timeout() * 2 + Duration::from_secs(30) },
     }
 }

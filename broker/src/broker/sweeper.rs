@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, name};
 use crate::config::SweepMode;
-use crate::engine::{EngineError, Site};
+use crate::engine::{EngineError, Sessions, Site};
 use crate::ledger::{Entry, LedgerError};
 use crate::model::{Action, DatabaseName, Event, Handle};
 use crate::time::{Timestamp, sleep};
@@ -121,7 +121,7 @@ impl Sweeper {
 
     async fn remove(&self, site: &Site, user: &str) -> Result<(), SweepError> {
         let handle = Handle { databases: vec![site.config.dbname.clone()], ..Handle::of(user) };
-        site.call(site.engine.remove(&handle)).await?;
+        site.call(site.engine.remove(&handle, Sessions::End)).await?;
         self.record(site, Action::OrphanRemoved, user).await
     }
 

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::app::Current;
+use crate::app::{Current, Ground};
 use crate::cli::{File, count};
 use crate::config::Config;
 use crate::engine::Site;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::ledger::{As, Offline};
+use crate::telemetry::Metrics;
 use crate::time::{Clock, SystemClock};
 
 pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
@@ -29,7 +30,8 @@ pub(super) async fn run(file: &File, live: bool) -> anyhow::Result<ExitCode> {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let (current, sites) = Current::build(config, None, &clock, &entropy)?;
+    let ground = Ground::new(&config, clock, entropy, Metrics::new())?;
+    let (current, sites) = Current::build(config, None, &ground)?;
     let config = &current.config;
     let mut report = Report::default();
     check_issuers(&current, &mut report).await;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Cache, Config, Database, Issuer, JwksSource, SecretRef};
+use crate::config::{Cache, Config, CredentialSpec, Database, Issuer, JwksSource, SecretRef};
 
 impl Config {
     /// Every file that the configuration refers to, secrets included.
@@ -44,6 +44,11 @@ impl Config {
             }
         }
         files.extend(self.databases.values_mut().flat_map(Database::file_references));
+        for role in self.roles.values_mut() {
+            if let CredentialSpec::RotatedPassword(pair) = &mut role.credential {
+                files.extend(pair.adopt.as_mut().and_then(|adopt| adopt.password.file_mut()));
+            }
+        }
         files
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Database, Endpoint, Span};
+use crate::config::{Database, Endpoint, RotatedPassword, Span};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
@@ -45,7 +45,7 @@ pub enum CredentialSpec {
     /// A fresh database user per lease.
     DynamicUser(DynamicUser),
     /// A pair of users whose passwords are rotated in turn.
-    RotatedPassword {},
+    RotatedPassword(RotatedPassword),
     /// A provider's short-lived token, used as the password.
     ConnectToken(ConnectToken),
 }
@@ -134,6 +134,14 @@ pub struct ConnectToken {
 }
 
 impl Role {
+    /// Who holds the same credential. There is but one of a rotated password.
+    pub fn share(&self) -> Share {
+        match self.credential {
+            CredentialSpec::RotatedPassword(_) => Share::Role,
+            CredentialSpec::DynamicUser(_) | CredentialSpec::ConnectToken(_) => self.share,
+        }
+    }
+
     /// The longest life of a lease, renewals included.
     pub fn max_ttl(&self) -> Duration {
         self.max_ttl.map_or(self.ttl.0, |span| span.0)
@@ -176,6 +184,9 @@ impl Role {
         for (name, value) in &self.parameters {
             check_parameter(name, value, key.at("parameters").at(name), mistakes);
         }
+        if let CredentialSpec::RotatedPassword(pair) = &self.credential {
+            pair.check(self.ttl, &key.at("credential"), mistakes);
+        }
     }
 
     fn check_against(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
@@ -198,7 +209,7 @@ impl Role {
         match &self.credential {
             CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
             CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
-            CredentialSpec::RotatedPassword {} => {}
+            CredentialSpec::RotatedPassword(_) => {}
         }
     }
 }
@@ -307,7 +318,7 @@ impl CredentialSpec {
     pub fn kind(&self) -> CredentialKind {
         match self {
             Self::DynamicUser(_) => CredentialKind::DynamicUser,
-            Self::RotatedPassword {} => CredentialKind::RotatedPassword,
+            Self::RotatedPassword(_) => CredentialKind::RotatedPassword,
             Self::ConnectToken(_) => CredentialKind::ConnectToken,
         }
     }

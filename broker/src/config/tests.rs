@@ -30,6 +30,7 @@ fn folder() -> tempfile::TempDir {
         ("seal-k2", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
         ("audit-key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="),
         ("orders-admin", "pw"),
+        ("report-a", "pw"),
         // For the mistakes:
         ("empty", "\n"),
         ("short-key", "AAAA"),

@@ -39,6 +39,7 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     Ok(Engine {
         kind: EngineKind::Db9,
         dynamic_users: Some(Arc::clone(&db9) as Arc<dyn DynamicUsers>),
+        passwords: None,
         connect_tokens: Some(Arc::clone(&db9) as Arc<dyn ConnectTokens>),
         inspection: db9,
     })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::CredentialSpec;
-use crate::engine::{ConnectTokens, DynamicUsers, Engine, EngineError, Made, NewUser};
+use crate::engine::{ConnectTokens, DynamicUsers, Engine, EngineError, Made, NewUser, Passwords, Sessions};
 use crate::model::{CredentialKind, Handle};
 use crate::secret::Secret;
 
@@ -27,7 +27,9 @@ impl Engine {
     /// The kinds of credential it can make.
     pub fn kinds(&self) -> Vec<CredentialKind> {
         let users = self.dynamic_users.iter().map(|_| CredentialKind::DynamicUser);
-        users.chain(self.connect_tokens.iter().map(|_| CredentialKind::ConnectToken)).collect()
+        let tokens = self.connect_tokens.iter().map(|_| CredentialKind::ConnectToken);
+        let passwords = self.passwords.iter().map(|_| CredentialKind::RotatedPassword);
+        users.chain(tokens).chain(passwords).collect()
     }
 
     /// What ending a credential will need, known before it is made.
@@ -37,7 +39,10 @@ impl Engine {
             CredentialSpec::ConnectToken(token) => {
                 Ok(Handle { kind: CredentialKind::ConnectToken, ..Handle::of(&token.username) })
             }
-            CredentialSpec::RotatedPassword {} => Err(absent(CredentialKind::RotatedPassword)),
+            // Which of its two users it is, is not for the engine to say.
+            CredentialSpec::RotatedPassword(_) => {
+                Ok(Handle { kind: CredentialKind::RotatedPassword, ..Handle::of(name) })
+            }
         }
     }
 
@@ -49,8 +54,13 @@ impl Engine {
                 self.users()?.create(&NewUser { name, password, spec, parameters, ttl }).await
             }
             CredentialSpec::ConnectToken(token) => self.tokens()?.token(&token.username).await,
-            CredentialSpec::RotatedPassword {} => Err(absent(CredentialKind::RotatedPassword)),
+            CredentialSpec::RotatedPassword(_) => self.passwords()?.set(new.name, new.password).await,
         }
+    }
+
+    /// Whether a user logs in with this password.
+    pub async fn verify(&self, username: &str, password: &Secret) -> Result<bool, EngineError> {
+        self.passwords()?.verify(username, password).await
     }
 
     /// Lets it be used for `ttl` from now.
@@ -67,16 +77,17 @@ impl Engine {
             CredentialKind::DynamicUser => self.users()?.disable(handle).await,
             // Nothing takes it back: it ends by itself.
             CredentialKind::ConnectToken => Ok(()),
-            kind @ CredentialKind::RotatedPassword => Err(absent(kind)),
+            // Its user stays, and is used again.
+            CredentialKind::RotatedPassword => Ok(()),
         }
     }
 
-    /// Ends sessions and removes what was made. Succeeds if nothing is there.
-    pub async fn remove(&self, handle: &Handle) -> Result<(), EngineError> {
+    /// Ends what was made, with its sessions; where the user stays, these end as it is said. Succeeds if nothing is there.
+    pub async fn remove(&self, handle: &Handle, sessions: Sessions) -> Result<(), EngineError> {
         match handle.kind {
             CredentialKind::DynamicUser => self.users()?.remove(handle).await,
             CredentialKind::ConnectToken => Ok(()),
-            kind @ CredentialKind::RotatedPassword => Err(absent(kind)),
+            CredentialKind::RotatedPassword => self.passwords()?.unset(&handle.username, sessions).await,
         }
     }
 
@@ -90,6 +101,10 @@ impl Engine {
 
     fn users(&self) -> Result<&dyn DynamicUsers, EngineError> {
         self.dynamic_users.as_deref().ok_or_else(|| absent(CredentialKind::DynamicUser))
+    }
+
+    fn passwords(&self) -> Result<&dyn Passwords, EngineError> {
+        self.passwords.as_deref().ok_or_else(|| absent(CredentialKind::RotatedPassword))
     }
 
     fn tokens(&self) -> Result<&dyn ConnectTokens, EngineError> {

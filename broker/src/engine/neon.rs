@@ -43,6 +43,7 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     Ok(Engine {
         kind: EngineKind::Neon,
         dynamic_users: Some(Arc::clone(&neon) as Arc<dyn DynamicUsers>),
+        passwords: None,
         connect_tokens: None,
         inspection: neon,
     })

@@ -13,6 +13,7 @@ mod failure;
 mod inspect;
 mod login;
 mod options;
+mod password;
 pub(in crate::engine) mod quote;
 mod remove;
 mod scram;
@@ -30,22 +31,27 @@ use self::connections::Connections;
 use self::failure::{Failure, UNDEFINED_OBJECT};
 pub(in crate::engine) use self::login::{Login, PasswordSource};
 use crate::config::{CredentialSpec, Database, DynamicUser};
+use crate::engine::kept::Changeable;
 use crate::engine::{
-    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
+    ServerInfo, Sessions, Tools,
 };
 use crate::entropy::{self, Entropy};
 use crate::model::{Credential, EngineKind, Handle};
+use crate::secret::Secret;
 
 /// Builds the engine. Connects to nothing until it is used.
 pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
     let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
-    let login = Login::of(database, &admin.endpoint, &admin.username, Arc::new(password))?;
+    let password = Arc::new(Changeable::new(&admin.username, password, Arc::clone(&tools.kept)));
+    let login = Login::of(database, &admin.endpoint, &admin.username, password)?;
     let postgres = Arc::new(Postgres::new(database, login, tools)?);
     Ok(Engine {
         kind: EngineKind::Postgres,
         dynamic_users: Some(Arc::clone(&postgres) as Arc<dyn DynamicUsers>),
         connect_tokens: None,
+        passwords: Some(Arc::clone(&postgres) as Arc<dyn Passwords>),
         inspection: postgres,
     })
 }
@@ -107,6 +113,12 @@ impl Postgres {
         self.bounded(self.connections.run(sql))
     }
 
+    fn verifier(&self, password: &Secret) -> Result<String, Failure> {
+        let salt = entropy::bytes(&*self.entropy);
+        scram::verifier(password, &salt)
+            .ok_or_else(|| Failure::refused("the password is not printable ASCII"))
+    }
+
     /// Does it, or gives up in time.
     fn bounded<'a, T: Send>(
         &'a self,
@@ -135,10 +147,8 @@ impl DynamicUsers for Postgres {
                 let statement = create::create(user, &password)?;
                 self.connections.run_with(Some(user.password), &statement).await?;
             } else {
-                let salt = entropy::bytes(&*self.entropy);
-                let verifier = scram::verifier(user.password, &salt)
-                    .ok_or_else(|| Failure::refused("the password is not printable ASCII"))?;
-                self.connections.run(&create::create(user, &quote::literal(&verifier)?)?).await?;
+                let verifier = quote::literal(&self.verifier(user.password)?)?;
+                self.connections.run(&create::create(user, &verifier)?).await?;
             }
             Ok(Made::of(Credential::new(user.name, user.password.clone())))
         })
@@ -180,6 +190,44 @@ impl DynamicUsers for Postgres {
     }
 }
 
+impl Passwords for Postgres {
+    fn set<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Made, EngineError>> {
+        self.bounded(async move {
+            let verifier = self.verifier(password)?;
+            self.connections.run(&password::set(username, &verifier)?).await?;
+            Ok(Made::of(Credential::new(username, password.clone())))
+        })
+    }
+
+    fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            let verifier = self.verifier(&entropy::password(&*self.entropy))?;
+            let unset = self.connections.run(&password::set(username, &verifier)?).await;
+            match unset {
+                // Who is not there has no password and no sessions.
+                Err(failure) if failure.is(UNDEFINED_OBJECT) => return Ok(()),
+                other => other?,
+            };
+            if sessions == Sessions::End {
+                self.connections.run(&password::end_sessions(username)?).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<bool, EngineError>> {
+        self.bounded(self.connections.logs_in(username, password))
+    }
+}
+
 impl Inspection for Postgres {
     fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>> {
         self.bounded(inspect::server(&self.connections))
@@ -189,9 +237,8 @@ impl Inspection for Postgres {
         self.bounded(async move {
             match spec {
                 CredentialSpec::DynamicUser(spec) => inspect::role(&self.connections, spec).await,
-                CredentialSpec::ConnectToken(_) | CredentialSpec::RotatedPassword {} => {
-                    Ok(RoleInfo::default())
-                }
+                CredentialSpec::RotatedPassword(pair) => inspect::pair(&self.connections, pair).await,
+                CredentialSpec::ConnectToken(_) => Ok(RoleInfo::default()),
             }
         })
     }

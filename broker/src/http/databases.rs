@@ -2,6 +2,7 @@
 
 pub(super) mod ca;
 pub(super) mod list;
+pub(super) mod rotate;
 pub(super) mod show;
 
 use crate::http::problem::{Kind, Problem};

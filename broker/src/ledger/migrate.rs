@@ -43,7 +43,7 @@ async fn grant(connection: &mut PgConnection, writer: &str) -> Result<(), sqlx::
         sqlx::query_scalar("select quote_ident($1)").bind(writer).fetch_one(&mut *connection).await?;
     let grants = format!(
         "grant select on installation to {writer}; \
-         grant select, insert, update on leases to {writer}; \
+         grant select, insert, update on leases, passwords to {writer}; \
          grant select, insert on audit_events, audit_heads to {writer};"
     );
     sqlx::raw_sql(AssertSqlSafe(grants)).execute(connection).await.map(drop)

@@ -121,6 +121,8 @@ async fn open(connection: &mut PgConnection, new: &[&NewLease]) -> Result<Vec<Uu
                    and leases.role = counted.role and leases.due_at is not null \
                    and (leases.state = 'pending' \
                         or leases.state = 'active' and leases.refresh_after > counted.created_at)) \
+         on conflict (database, (handle ->> 'username')) \
+               where due_at is not null and handle ->> 'kind' = 'rotated_password' do nothing \
          returning id",
     );
     query.build_query_scalar().fetch_all(connection).await

@@ -107,7 +107,7 @@ const BY_SQL: &[&str] = &["member_of", "set_role", "connection_limit", "database
 
 static POSTGRES: EngineFacts = EngineFacts {
     name: "postgres",
-    credential_kinds: &[CredentialKind::DynamicUser],
+    credential_kinds: &[CredentialKind::DynamicUser, CredentialKind::RotatedPassword],
     protocol: Some(Protocol::Postgres),
     section: None,
     admin: Admin::Needed,

@@ -72,6 +72,9 @@ pub enum Action {
     /// An operator asked for revocations.
     #[serde(rename = "revocation.requested")]
     RevocationRequested,
+    /// An operator asked for the rotation of a password.
+    #[serde(rename = "rotation.requested")]
+    RotationRequested,
     /// A user that no lease accounts for was found.
     #[serde(rename = "orphan.found")]
     OrphanFound,
@@ -153,6 +156,7 @@ impl Action {
             Self::LeaseRevoked => "lease.revoked",
             Self::LeaseUndone => "lease.undone",
             Self::RevocationRequested => "revocation.requested",
+            Self::RotationRequested => "rotation.requested",
             Self::OrphanFound => "orphan.found",
             Self::OrphanRemoved => "orphan.removed",
             Self::AuditRead => "audit.read",

@@ -109,6 +109,8 @@ pub enum Reason {
     Released,
     /// An operator revoked it.
     Incident,
+    /// Its password was rotated.
+    Rotated,
 }
 
 /// What cannot be done with a lease in its present state.
@@ -221,6 +223,7 @@ impl Reason {
             Self::Expired => "expired",
             Self::Released => "released",
             Self::Incident => "incident",
+            Self::Rotated => "rotated",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 
 use crate::config::{Database, Right, Role};
-use crate::model::{DatabaseName, Principal, RoleName, Workload};
+use crate::model::{Claims, CredentialKind, DatabaseName, Principal, RoleName, Workload};
 
 /// A workload may use a role.
 #[derive(Debug)]
@@ -67,7 +67,19 @@ impl Permit {
     }
 }
 
+/// The broker as a workload: who causes what nobody asked for.
+pub(super) fn broker_itself() -> Workload {
+    #[expect(clippy::expect_used, reason = "the literal is a name")]
+    let issuer = "dsn-broker".parse().expect("a name");
+    let principal = Principal { issuer, subject: "rotation".to_owned() };
+    Workload { principal, claims: Claims::default(), instance: None }
+}
+
 impl Usable {
+    pub(super) fn is_rotated(&self) -> bool {
+        self.role.credential.kind() == CredentialKind::RotatedPassword
+    }
+
     pub(super) fn new(name: &RoleName, role: &Role, database: &Database) -> Self {
         let admin = database.admin.as_ref().and_then(|admin| database.endpoints.get(&admin.endpoint));
         let server = admin.map(|endpoint| (&endpoint.host, endpoint.port));

@@ -13,11 +13,14 @@ use std::time::Duration;
 
 use devstack::{Postgres, PostgresBuilder, Version};
 use dsn_broker::config::{Ca, Database, DynamicUser, EndpointTls, SecretRef, Span};
-use dsn_broker::engine::{BuildError, DynamicUsers, Engine, EngineError, NewUser, Tools, postgres};
+use dsn_broker::engine::{
+    BuildError, DynamicUsers, Engine, EngineError, KeptPasswords, NewUser, Tools, postgres,
+};
 use dsn_broker::entropy::{self, SystemEntropy};
 use dsn_broker::model::{Credential, Handle};
 use dsn_broker::secret::Secret;
 use dsn_broker::time::SystemClock;
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::Command;
@@ -134,6 +137,14 @@ fn database(server: &Postgres) -> Database {
     .unwrap()
 }
 
+struct NothingKept;
+
+impl KeptPasswords for NothingKept {
+    fn of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Vec<Secret>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+}
+
 fn engine(database: &Database, password: &str) -> Engine {
     try_engine(database, password).unwrap()
 }
@@ -143,7 +154,8 @@ fn try_engine(database: &Database, password: &str) -> Result<Engine, BuildError>
     file.write_all(password.as_bytes()).unwrap();
     let mut database = database.clone();
     database.admin.as_mut().unwrap().password = Some(SecretRef::File(file.path().to_owned()));
-    let tools = Tools { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let tools = Tools { clock, entropy, kept: Arc::new(NothingKept) };
     postgres::engine(&database, &tools)
 }
 

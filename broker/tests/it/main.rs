@@ -23,6 +23,7 @@ mod lease;
 mod ledger;
 mod outage;
 mod replica;
+mod rotation;
 mod stand;
 mod story;
 mod sweep;

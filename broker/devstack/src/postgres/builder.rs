@@ -3,19 +3,17 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-
-use anyhow::bail;
 
 use super::installation::Installation;
 use super::psql::Psql;
-use super::{ADDRESS_IN_USE, Inner, Postgres, settings, template};
+use super::{Postgres, PostgresKind, settings, template};
 use crate::account::Account;
 use crate::ca::{self, Ca, Issued};
+use crate::certificate::Certificate;
 use crate::port::Port;
 use crate::scratch::{Scratch, Signal};
-use crate::serving::LOOPBACK;
+use crate::server::{Inner, Server};
 use crate::{blocking, entropy};
 
 /// Which Postgres to run.
@@ -26,20 +24,6 @@ pub enum Version {
     Installed,
     /// Any of this major version.
     Major(u32),
-}
-
-/// What the server shows to clients that ask for TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Certificate {
-    /// A good one, for `localhost` and the loopback addresses.
-    #[default]
-    Good,
-    /// One for `wrong.example`, of the right authority.
-    WrongName,
-    /// One for `localhost`, of an authority that nobody trusts.
-    Untrusted,
-    /// None: the server does not speak TLS.
-    None,
 }
 
 /// How far the server's clock is from ours.
@@ -159,48 +143,30 @@ impl PostgresBuilder {
         template::copy(&installation, scratch.account(), &scratch.path().join("data"))?;
         self.configure(&ca, &scratch)?;
         let ca_path = ca.write_to(scratch.path())?;
-        let mut inner = Inner {
+        let (folder, password) = (scratch.path().to_owned(), entropy::password()?);
+        let sql = format!("ALTER ROLE postgres PASSWORD '{password}'");
+        let server = Server::begin(Inner {
             ca_pem: ca.pem().to_owned(),
             ca_path,
-            environment,
-            psql: Psql::find(&installation)?,
-            installation,
             port: Port::claim()?,
-            superuser_password: entropy::password()?,
+            password,
             scratch,
-        };
-        start_on_some_port(&mut inner)?;
-        let sql = format!("ALTER ROLE postgres PASSWORD '{}'", inner.superuser_password);
-        inner.psql.run(inner.scratch.path(), inner.port.number(), "postgres", &sql)?;
-        Ok(Postgres { inner: Arc::new(inner) })
+            kind: PostgresKind { psql: Psql::find(&installation)?, installation, environment },
+        })?;
+        server.kind().psql.run(&folder, server.port(), "postgres", &sql)?;
+        Ok(server)
     }
 
     fn configure(&self, ca: &Ca, scratch: &Scratch) -> anyhow::Result<()> {
-        let (folder, account) = (scratch.path(), scratch.account());
-        let issued = match (&self.issued, self.certificate) {
-            (Some(issued), _) => issued.clone(),
-            (None, Certificate::WrongName) => ca.issue(&["wrong.example"])?,
-            (None, Certificate::Untrusted) => Ca::generate()?.issue(LOOPBACK)?,
-            (None, Certificate::Good | Certificate::None) => ca.issue(LOOPBACK)?,
+        let tls = match &self.issued {
+            Some(issued) => Some(Certificate::place(issued, scratch)?),
+            None => self.certificate.issue(ca, scratch)?,
         };
-        let files = issued.write_to(folder)?;
-        account.adopt(&files.certificate)?;
-        account.adopt(&files.key)?;
-        let tls = (self.certificate != Certificate::None).then_some(files);
-        let data = folder.join("data");
+        let data = scratch.path().join("data");
         append(&data.join("postgresql.conf"), &settings::server(tls.as_ref(), self.durable, &self.settings))?;
-        replace(&data.join("pg_hba.conf"), &settings::access(tls.is_some(), self.behind_edge), account)
+        let access = settings::access(tls.is_some(), self.behind_edge);
+        replace(&data.join("pg_hba.conf"), &access, scratch.account())
     }
-}
-
-fn start_on_some_port(inner: &mut Inner) -> anyhow::Result<()> {
-    for _ in 0..PORTS {
-        match inner.start() {
-            Err(error) if format!("{error:#}").contains(ADDRESS_IN_USE) => inner.port = Port::claim()?,
-            other => return other,
-        }
-    }
-    bail!("{PORTS} ports were taken from under Postgres one after the other")
 }
 
 fn append(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -212,8 +178,6 @@ fn replace(path: &Path, text: &str, account: Account) -> anyhow::Result<()> {
     ca::write(path, text)?;
     account.adopt(path)
 }
-
-const PORTS: u32 = 5;
 
 /// Words in front of the server's own command.
 pub(super) type Prefix = Vec<OsString>;

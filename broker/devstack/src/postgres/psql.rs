@@ -1,12 +1,12 @@
-//! Statements for the superuser, through the `psql` program, so that devstack needs no SQL driver.
+//! Statements for the superuser, through the `psql` program.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use super::installation::{self, Installation};
+use crate::client;
 
 /// The program.
 #[derive(Clone, Debug)]
@@ -28,26 +28,11 @@ impl Psql {
 
     /// Runs the statements one by one until the first that fails.
     pub(super) fn run(&self, socket: &Path, port: u16, database: &str, sql: &str) -> anyhow::Result<String> {
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-f", "-"])
             .args(["-d", database, "-p", &port.to_string(), "-h"])
-            .arg(socket)
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("{} does not start", self.program.display()))?;
-        let mut input = child.stdin.take().context("psql has no input")?;
-        let sql = format!("{sql}\n");
-        // A thread of its own, because psql may answer before it has read everything.
-        let writer = std::thread::spawn(move || input.write_all(sql.as_bytes()));
-        let output = child.wait_with_output()?;
-        let written = writer.join();
-        if !output.status.success() {
-            bail!("psql: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        written.ok().context("writing to psql panicked")??;
-        Ok(String::from_utf8(output.stdout)?.trim_end_matches('\n').to_owned())
+            .arg(socket);
+        client::run(&mut command, sql)
     }
 }

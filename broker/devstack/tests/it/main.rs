@@ -1,4 +1,4 @@
-//! devstack as its users see it: through `psql`, `redis-cli`, `curl` and the process table.
+//! devstack as its users see it: through `psql`, `mariadb`, `redis-cli`, `curl` and the process table.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -7,6 +7,8 @@ mod cleanup;
 mod edge;
 mod health;
 mod link;
+mod mariadb;
+mod mysql_edge;
 mod oidc;
 mod postgres;
 mod process;

@@ -24,6 +24,7 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         ("seal-k2", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
         ("audit-key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="),
         ("orders-admin", "pw"),
+        ("report-a", "pw"),
     ] {
         let file = secrets.join(name);
         write(&file, secret).unwrap();

@@ -267,9 +267,34 @@ fn roles() {
         ),
         (
             "{ kind: dynamic_user, member_of: [orders_write], set_role: orders_owner }",
-            "{ kind: rotated_password }",
+            "{ kind: connect_token, username: writer }",
             &[
-                "roles.orders-writer.credential.kind: the engine `postgres` has no `rotated_password`; it has `dynamic_user`",
+                "roles.orders-writer.credential.kind: the engine `postgres` has no `connect_token`; it has `dynamic_user`, `rotated_password`",
+            ],
+        ),
+        (
+            "{ kind: dynamic_user, member_of: [orders_write], set_role: orders_owner }",
+            "{ kind: dynamic_user, access: reader, cidrs: [10.0.0.0/8], member_of: [orders_write] }",
+            &[
+                "roles.orders-writer.credential.access: the engine `postgres` has no `access`; it has `member_of`, `set_role`, `connection_limit`, `databases`",
+                "roles.orders-writer.credential.cidrs: the engine `postgres` has no `cidrs`; it has `member_of`, `set_role`, `connection_limit`, `databases`",
+            ],
+        ),
+        (
+            "{ kind: dynamic_user, member_of: [orders_write], set_role: orders_owner }",
+            "{ kind: rotated_password, users: [a, a], rotate: { every: 59m }, adopt: { username: b, password: { file: secrets/empty } } }",
+            &[
+                "roles.orders-writer.credential.users[1]: it is the same user twice: one rests while the other is used",
+                "roles.orders-writer.credential.rotate.every: 59m is shorter than `ttl`, 1h: a password would end sooner than promised",
+                "roles.orders-writer.credential.adopt.username: `b` is not one of `a`, `a`",
+                "roles.orders-writer.credential.adopt.password: the secret in DIR/secrets/empty is empty",
+            ],
+        ),
+        (
+            "{ kind: dynamic_user, member_of: [orders_write], set_role: orders_owner }",
+            "{ kind: rotated_password, users: [a, b], rotate: { at: [noon] } }",
+            &[
+                "roles.orders-writer.credential.rotate.at[0]: \"noon\" is not a moment: `03:00` is each day, `sun 03:00` each week (UTC)",
             ],
         ),
     ]);
@@ -282,7 +307,7 @@ fn bindings_and_operators() {
             "    roles: [orders-reader]\n",
             "    roles: [orders-reder]\n",
             &[
-                "bindings[1].roles[0]: there is no role `orders-reder`; there are `orders-reader`, `orders-writer`",
+                "bindings[1].roles[0]: there is no role `orders-reder`; there are `orders-reader`, `orders-report`, `orders-writer`",
             ],
         ),
         (

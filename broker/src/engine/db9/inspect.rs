@@ -24,7 +24,7 @@ pub(super) async fn role(calls: &Calls, spec: &CredentialSpec) -> Result<RoleInf
             Ok(of_user(calls.user(&token.username).await?, &token.username)?)
         }
         CredentialSpec::DynamicUser(user) => of_groups(calls, user).await,
-        CredentialSpec::RotatedPassword {} => Ok(RoleInfo::default()),
+        CredentialSpec::RotatedPassword(_) => Ok(RoleInfo::default()),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::engine::postgres::PasswordSource;
 use crate::engine::postgres::create::PASSWORD_SETTING;
-use crate::engine::postgres::failure::{Failure, Kind, LOCK_NOT_AVAILABLE};
+use crate::engine::postgres::failure::{Failure, INVALID_PASSWORD, Kind, LOCK_NOT_AVAILABLE};
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
 
@@ -105,12 +105,49 @@ impl Connections {
         result.map_err(|failure| failure.at(&place))
     }
 
+    /// Whether a user logs in with this password.
+    pub(super) async fn logs_in(&self, username: &str, password: &Secret) -> Result<bool, Failure> {
+        let _slot = self.slot().await?;
+        let options = self.options.clone().username(username).password(password.expose());
+        match options.connect().await.map_err(Failure::from) {
+            Ok(connection) => {
+                let _ = connection.close().await;
+                Ok(true)
+            }
+            Err(failure) if failure.is(INVALID_PASSWORD) => Ok(false),
+            Err(failure) => Err(failure.at(&self.place())),
+        }
+    }
+
     async fn slot(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
         self.slots.acquire().await.map_err(|_| Failure::refused("the engine is closed"))
     }
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, Failure> {
         let password = self.password.password().await?;
+        let refused = match self.connect_with(options, &password).await {
+            Err(failure) if failure.is(INVALID_PASSWORD) => failure,
+            other => return other,
+        };
+        for other in self.password.others(&password).await {
+            match self.connect_with(options, &other).await {
+                Err(failure) if failure.is(INVALID_PASSWORD) => {}
+                connected => {
+                    if connected.is_ok() {
+                        self.password.was_right(&other);
+                    }
+                    return connected;
+                }
+            }
+        }
+        Err(refused)
+    }
+
+    async fn connect_with(
+        &self,
+        options: &PgConnectOptions,
+        password: &Secret,
+    ) -> Result<PgConnection, Failure> {
         let options = options.clone().password(password.expose());
         options.connect().await.map_err(|error| Failure::from(error).at(&self.place()))
     }

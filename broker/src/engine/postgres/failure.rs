@@ -168,6 +168,9 @@ pub(super) const DEPENDENT_OBJECTS: &str = "2BP01";
 /// lock_not_available: others held a lock for longer than we wait.
 pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
+/// A login with the wrong password.
+pub(super) const INVALID_PASSWORD: &str = "28P01";
+
 /// undefined_object: there is no such role.
 pub(super) const UNDEFINED_OBJECT: &str = "42704";
 

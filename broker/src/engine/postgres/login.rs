@@ -23,6 +23,14 @@ pub(in crate::engine) struct Login {
 /// Where a password comes from. It is asked for each new connection.
 pub(in crate::engine) trait PasswordSource: Send + Sync {
     fn password(&self) -> BoxFuture<'_, Result<Secret, EngineError>>;
+
+    /// Those to be tried next where the server has refused one.
+    fn others<'a>(&'a self, _refused: &'a Secret) -> BoxFuture<'a, Vec<Secret>> {
+        Box::pin(future::ready(Vec::new()))
+    }
+
+    /// One of those was right.
+    fn was_right(&self, _password: &Secret) {}
 }
 
 /// A password that does not change.

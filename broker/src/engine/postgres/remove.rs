@@ -163,7 +163,7 @@ END"
 }
 
 /// PL/pgSQL that makes the broker's user a member that may act as `role` (quoted).
-fn join(role: &str) -> Result<String, Failure> {
+pub(super) fn join(role: &str) -> Result<String, Failure> {
     let with_options = quote::literal(&format!("GRANT {role} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE"))?;
     Ok(format!(
         "IF {HAS_MEMBERSHIP_OPTIONS} THEN EXECUTE {with_options}; ELSE GRANT {role} TO CURRENT_USER; END IF;"

@@ -96,7 +96,12 @@ pub(super) fn render(
         Shape::Text => with_answer(permit, way, format, issued, |answer| Ok(answer.as_text())),
         Shape::Json => {
             let json = || with_answer(permit, way, format, issued, |answer| answer.as_json());
-            let body = Bytes::from_owner(Body(issued.entry.rendered(way.asked(format), json)?));
+            // What is kept of an answer has the times of the lease in it.
+            let text = match issued.times == issued.entry.times {
+                true => issued.entry.rendered(way.asked(format), json)?,
+                false => Arc::new(json()?),
+            };
+            let body = Bytes::from_owner(Body(text));
             Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
         }
     }
@@ -134,11 +139,11 @@ fn with_answer<T>(
         ca_pem: rendered.ca_pem,
         dsn: Exposed(&rendered.text),
         shared: issued.shared,
-        issued_at: entry.times.issued_at,
-        refresh_after: entry.times.refresh_after,
-        expires_at: entry.times.expires_at,
-        max_expires_at: entry.times.max_expires_at,
-        renewable: entry.times.expires_at < entry.times.max_expires_at,
+        issued_at: issued.times.issued_at,
+        refresh_after: issued.times.refresh_after,
+        expires_at: issued.times.expires_at,
+        max_expires_at: issued.times.max_expires_at,
+        renewable: issued.times.expires_at < issued.times.max_expires_at,
     })
 }
 

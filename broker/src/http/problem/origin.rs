@@ -1,6 +1,6 @@
 //! Which problem an error of the use cases is: every variant is matched.
 
-use crate::broker::{IssueError, RenewError, RevokeError};
+use crate::broker::{IssueError, RenewError, RevokeError, RotateError};
 use crate::engine::EngineError;
 use crate::http::problem::{Kind, Problem};
 use crate::ledger::LedgerError;
@@ -36,6 +36,7 @@ impl From<IssueError> for Problem {
             IssueError::TtlTooLong { .. } | IssueError::TtlTooShort { .. } => {
                 Self::invalid("ttl", error.to_string())
             }
+            IssueError::OnlyOne => Self::invalid("body", error.to_string()),
             IssueError::InstanceUnknown => Self::invalid("Dsn-Instance", error.to_string()),
             IssueError::Busy | IssueError::Revoked => Self::new(Kind::Overloaded).because(error),
             IssueError::Record(_) => Self::new(Kind::LedgerUnavailable).because(causes(&error)),
@@ -60,6 +61,19 @@ impl From<RenewError> for Problem {
             }
             RenewError::Engine(engine) => Self::from(&engine),
             RenewError::Ledger(ledger) => ledger.into(),
+        }
+    }
+}
+
+impl From<RotateError> for Problem {
+    fn from(error: RotateError) -> Self {
+        match error {
+            RotateError::NoPassword => {
+                Self::invalid("role", format!("{error}: say which role's is to be rotated"))
+            }
+            RotateError::Busy => Self::new(Kind::Overloaded).because(error),
+            RotateError::Engine(engine) => Self::from(&engine),
+            RotateError::Ledger(ledger) => ledger.into(),
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Passwords in the ledger: sealed, each bound to its user and database.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::broker::Broker;
+use crate::engine::KeptPasswords;
+use crate::ledger::Ledger;
+use crate::model::DatabaseName;
+use crate::seal::{Sealed, Sealer};
+use crate::secret::Secret;
+
+/// The passwords of the broker's own users that it has changed itself.
+pub struct LedgerPasswords {
+    /// Where they are kept.
+    pub ledger: Arc<Ledger>,
+    /// What opens them.
+    pub sealer: Arc<Sealer>,
+    /// The database whose they are.
+    pub database: DatabaseName,
+}
+
+impl KeptPasswords for LedgerPasswords {
+    fn of<'a>(&'a self, username: &'a str) -> BoxFuture<'a, Vec<Secret>> {
+        Box::pin(async move {
+            let kept = match self.ledger.passwords(&self.database, &[username.to_owned()]).await {
+                Ok(kept) => kept.into_iter().next(),
+                Err(error) => {
+                    tracing::warn!(database.name = %self.database, %error, "the ledger cannot say whether the broker's password was changed; that of the configuration is used");
+                    None
+                }
+            };
+            let sealed = kept.into_iter().flat_map(|kept| [kept.secret, kept.pending]).flatten();
+            sealed.filter_map(|sealed| opened(&self.sealer, &self.database, username, sealed)).collect()
+        })
+    }
+}
+
+impl Broker {
+    pub(super) fn sealed(&self, database: &DatabaseName, username: &str, password: &Secret) -> Vec<u8> {
+        let place = place(database, username);
+        self.sealer.seal(password.expose().as_bytes(), place.as_bytes(), &*self.entropy).as_bytes().to_vec()
+    }
+
+    pub(super) fn opened(&self, database: &DatabaseName, username: &str, sealed: Vec<u8>) -> Option<Secret> {
+        opened(&self.sealer, database, username, sealed)
+    }
+}
+
+fn opened(sealer: &Sealer, database: &DatabaseName, username: &str, sealed: Vec<u8>) -> Option<Secret> {
+    let opened = sealer.open(&Sealed::from_bytes(sealed), place(database, username).as_bytes());
+    match opened.map(|text| std::str::from_utf8(&text).map(Secret::new)) {
+        Ok(Ok(password)) => Some(password),
+        Ok(Err(_)) => None,
+        Err(error) => {
+            tracing::error!(database.name = %database, user = username, %error, "a password in the ledger does not open");
+            None
+        }
+    }
+}
+
+/// No name of a database has a blank in it.
+fn place(database: &DatabaseName, username: &str) -> String {
+    format!("password {database} {username}")
+}

@@ -1,0 +1,279 @@
+//! Rotated passwords: two users, one in use, one resting.
+//!
+//! A rotation gives the resting user a new password and hands that out from then on. The other one's stays good for a
+//! `ttl`, as all who have it were promised; then nobody knows its password any more, and it rests. So there is one
+//! lease for each rotation: *active* while its password is handed out, *draining* while it is only good.
+//!
+//! The new password is kept, sealed, before the database is told. Whichever step a crash hits, the password in use is
+//! not touched, and what was begun is undone like every mint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::keep::Turn;
+use crate::broker::mint::{Mint, MintError};
+use crate::broker::{Ask, Broker, IssueError, failpoint};
+use crate::cache;
+use crate::config::{Adopt, RotatedPassword};
+use crate::engine::{EngineError, Made, New, Site};
+use crate::entropy::password;
+use crate::id::LeaseId;
+use crate::ledger::{Change, Entry, Fence};
+use crate::model::{
+    Action, Credential, CredentialKind, DatabaseName, Event, Handle, Lease, LeaseState, Reason, State, Times,
+};
+use crate::policy::Permit;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// When a password is rotated that only an operator rotates: so far ahead that it does not matter.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How often it is looked whether another one is done: for four seconds.
+const LOOKS: u32 = 80;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+impl Broker {
+    /// Sees to it that the password of this role is rotated if it is time, and that the ledger and the cache say the
+    /// same about it.
+    pub async fn keep_rotating(self: &Arc<Self>, permit: &Permit) -> Result<(), IssueError> {
+        let ask = Ask::default();
+        let key = self.key(permit, &ask, true)?;
+        let flight = self.flights.enter(&key).await;
+        // A replica that died at it holds its lock for a moment longer.
+        let mut turn = self.keep.turn(&key).await;
+        for _ in 0..LOOKS {
+            if let Turn::Ours(_) = turn {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            turn = self.keep.turn(&key).await;
+        }
+        if let Turn::Theirs = turn {
+            return Ok(());
+        }
+        let mint = Mint::new(permit, &ask, &key, permit.role().ttl.0, true).holding(flight, turn);
+        self.mint(mint).await?;
+        Ok(())
+    }
+
+    /// Rotates the password of this role now. The one before stays good for a `ttl`.
+    pub async fn rotate(self: &Arc<Self>, permit: &Permit, request: &str) -> Result<LeaseId, IssueError> {
+        let ask = Ask { request: request.to_owned(), ..Ask::default() };
+        let key = self.key(permit, &ask, true)?;
+        let flight = self.flights.enter(&key).await;
+        let turn = self.keep.turn(&key).await;
+        let mint = Mint::new(permit, &ask, &key, permit.role().ttl.0, true).now().holding(flight, turn);
+        Ok(self.mint(mint).await?.lease)
+    }
+
+    /// The times that one who gets the password now can count on, whenever the next rotation is.
+    pub(super) fn promised(&self, permit: &Permit, times: Times) -> Times {
+        let (now, ttl) = (self.clock.now(), permit.role().ttl.0);
+        let expires_at = times.expires_at.min(now + ttl);
+        let refresh_after = times.refresh_after.min(now + ttl / 2);
+        Times { refresh_after, expires_at, max_expires_at: expires_at, ..times }
+    }
+
+    /// The password in use; it is rotated first if it is time.
+    pub(super) async fn rotated(
+        &self,
+        mint: &Mint,
+        site: &Site,
+        pair: &RotatedPassword,
+    ) -> Result<Arc<cache::Entry>, MintError> {
+        let live = self.ledger.rotated(&mint.database, &pair.users).await?;
+        let mut active = live.iter().filter(|lease| matches!(lease.state, State::Active(_)));
+        let current = active.next();
+        // A crash came between a rotation and the end of what it replaced.
+        for older in active {
+            self.supersede(older, mint.ttl).await?;
+        }
+        let is_due =
+            |lease: &Lease| lease.times().is_none_or(|times| times.refresh_after <= self.clock.now());
+        if let Some(lease) = current
+            && !mint.force
+            && !is_due(lease)
+            && let Some(entry) = self.in_use(mint, lease).await?
+        {
+            return Ok(entry);
+        }
+        let username = match self.resting(mint, pair, &live).await {
+            Ok(username) => username,
+            // Somebody else is rotating it, or has just done so: what is in use goes on until then.
+            Err(busy) => {
+                let entry = match current.filter(|_| !mint.force) {
+                    Some(lease) => self.in_use(mint, lease).await?,
+                    None => None,
+                };
+                return entry.ok_or(busy);
+            }
+        };
+        let entry = self.rotate_to(mint, site, pair, username, live.is_empty()).await?;
+        if let Some(lease) = current {
+            self.supersede(lease, mint.ttl).await?;
+        }
+        Ok(entry)
+    }
+
+    /// The password of an active lease, from now on in the cache.
+    async fn in_use(&self, mint: &Mint, lease: &Lease) -> Result<Option<Arc<cache::Entry>>, MintError> {
+        let (username, Some(times)) = (&lease.handle.username, lease.times()) else { return Ok(None) };
+        let Some(secret) = self.kept(&mint.database, username).await? else { return Ok(None) };
+        let entry = Arc::new(cache::Entry::new(lease.id, Credential::new(username, secret), *times));
+        self.keep.put(&mint.key, &entry).await;
+        Ok(Some(entry))
+    }
+
+    /// The user whose password nobody counts on any more.
+    async fn resting<'a>(
+        &self,
+        mint: &Mint,
+        pair: &'a RotatedPassword,
+        live: &[Lease],
+    ) -> Result<&'a str, MintError> {
+        let now = self.clock.now();
+        let mut soonest: Option<Timestamp> = None;
+        for username in &pair.users {
+            let Some(lease) = live.iter().find(|lease| lease.handle.username == *username) else {
+                return Ok(username);
+            };
+            match &lease.state {
+                State::Draining { until, .. } if *until <= now => {
+                    if self.has_ended(lease).await? {
+                        return Ok(username);
+                    }
+                    soonest = Some(now);
+                }
+                State::Draining { until, .. } | State::Pending { deadline: until } => {
+                    soonest = Some(soonest.map_or(*until, |soonest| soonest.min(*until)));
+                }
+                _ => {}
+            }
+        }
+        let until = soonest.unwrap_or(now);
+        Err(MintError::Engine {
+            database: mint.database.clone(),
+            source: EngineError::Busy {
+                detail: format!(
+                    "neither of {} and {} rests: the last password was promised until {}",
+                    pair.users[0],
+                    pair.users[1],
+                    until.to_rfc3339()
+                ),
+                retry_after: (until - now).to_std().unwrap_or_default().max(Duration::from_secs(1)),
+            },
+        })
+    }
+
+    /// Ends a lease that is due; whoever is at it already will have done it in a moment.
+    async fn has_ended(&self, lease: &Lease) -> Result<bool, MintError> {
+        for _ in 0..LOOKS {
+            if let Some(claimed) = self.claim_for(lease.id, lease.database.clone()).await? {
+                return Ok(self.end(claimed).await?.due_at().is_none());
+            }
+            if self.ledger.lease(lease.id).await?.is_none_or(|lease| lease.due_at().is_none()) {
+                return Ok(true);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        Ok(false)
+    }
+
+    async fn rotate_to(
+        &self,
+        mint: &Mint,
+        site: &Site,
+        pair: &RotatedPassword,
+        username: &str,
+        is_first: bool,
+    ) -> Result<Arc<cache::Entry>, MintError> {
+        let engine = |source| MintError::Engine { database: mint.database.clone(), source };
+        let (username, adopted) = match &pair.adopt {
+            Some(adopt) if is_first => match self.adopted(mint, site, adopt).await? {
+                Some(password) => (adopt.username.as_str(), Some(password)),
+                None => (username, None),
+            },
+            _ => (username, None),
+        };
+        let now = self.clock.now();
+        let id = LeaseId::new(now, &*self.entropy);
+        let handle = Handle { kind: CredentialKind::RotatedPassword, ..Handle::of(username) };
+        let lease = mint.pending(site, id, handle, now);
+        self.open(mint, lease.clone()).await?;
+        failpoint::pass("mint.pending");
+
+        let credential = match adopted {
+            Some(password) => Credential::new(username, password),
+            None => {
+                let password = password(&*self.entropy);
+                let sealed = self.sealed(&mint.database, username, &password);
+                self.ledger.keep_pending(&mint.database, username, &sealed, now).await?;
+                let (spec, parameters) = (&mint.role.credential, &mint.role.parameters);
+                let new = New { spec, name: username, password: &password, parameters, ttl: mint.ttl };
+                match site.call(site.engine.make(&new)).await {
+                    Ok(Made { credential, .. }) => credential,
+                    Err(error) => {
+                        if !matches!(error, EngineError::Unavailable { .. }) {
+                            self.condemn(&lease).await;
+                        }
+                        return Err(engine(error));
+                    }
+                }
+            }
+        };
+        failpoint::pass("mint.created");
+
+        let sealed = self.sealed(&mint.database, username, &credential.password);
+        self.ledger.keep_password(&mint.database, username, &sealed, now).await?;
+        let next = pair.next(now, mint.ttl).unwrap_or(now + NEVER);
+        let expires_at = next + mint.ttl;
+        let times = Times { issued_at: now, refresh_after: next, expires_at, max_expires_at: expires_at };
+        self.activate(mint, lease, &credential.username, times).await?;
+        failpoint::pass("mint.active");
+        let entry = Arc::new(cache::Entry::new(id, credential, times));
+        self.keep.put(&mint.key, &entry).await;
+        failpoint::pass("mint.cached");
+        self.due.notify_waiters();
+        Ok(entry)
+    }
+
+    /// The password that is to be used until the first rotation, if there was none yet.
+    async fn adopted(&self, mint: &Mint, site: &Site, adopt: &Adopt) -> Result<Option<Secret>, MintError> {
+        let engine = |source| MintError::Engine { database: mint.database.clone(), source };
+        if self.kept(&mint.database, &adopt.username).await?.is_some() {
+            return Ok(None);
+        }
+        let refused = |detail: String| engine(EngineError::Refused { detail });
+        let password = adopt.password.read().map_err(|error| refused(error.to_string()))?;
+        match site.call(site.engine.verify(&adopt.username, &password)).await.map_err(engine)? {
+            true => Ok(Some(password)),
+            false => Err(refused(format!(
+                "the password given in `adopt` is not the one of {:?}: correct it, or leave `adopt` out and the \
+                 password is rotated",
+                adopt.username
+            ))),
+        }
+    }
+
+    /// From now on its password is only good: for a `ttl`, as it was promised to those who have it.
+    async fn supersede(&self, lease: &Lease, ttl: Duration) -> Result<(), MintError> {
+        let now = self.clock.now();
+        let Ok(to) = Lease { drain: ttl, ..lease.clone() }.drain(now, Reason::Rotated) else {
+            return Ok(());
+        };
+        let event = Event::new(now, Action::LeaseEnding).about(&to).with("reason", Reason::Rotated.as_str());
+        let change = Change::Move { to: Box::new(to), fence: Fence::State(LeaseState::Active) };
+        // Superseded: somebody has ended it already.
+        let _ = self.ledger.write(Entry::change(change, [event])).await?;
+        self.keep.evict(lease.id).await;
+        Ok(())
+    }
+
+    /// The password in force of a user, if it is kept and can be opened.
+    async fn kept(&self, database: &DatabaseName, username: &str) -> Result<Option<Secret>, MintError> {
+        let kept = self.ledger.passwords(database, &[username.to_owned()]).await?;
+        let Some(sealed) = kept.into_iter().next().and_then(|kept| kept.secret) else { return Ok(None) };
+        Ok(self.opened(database, username, sealed))
+    }
+}

@@ -1,0 +1,55 @@
+//! Whichever step of a rotation a crash hits, what was promised is kept.
+
+use dsn_broker::time::{Clock as _, ManualClock, SystemClock};
+
+use super::*;
+use crate::stand::{Process, run};
+
+#[test]
+fn whichever_step_a_crash_hits_the_password_in_use_goes_on() {
+    for point in ["mint.pending", "mint.created", "mint.active", "mint.cached"] {
+        run(recovers_from(point));
+    }
+}
+
+async fn recovers_from(point: &str) {
+    let (stand, _) = stand(json!("manual")).await;
+    let first = fetch(&stand).await;
+    let settings = stand.stop().await;
+
+    let process = Process::again(settings, &[("DSN_BROKER_FAIL", point)]).await;
+    let proof = process.token("operator");
+    let body = json!({ "role": "orders-rotated" });
+    let call = process.client.post(format!("{}/v1/databases/orders/rotate", process.url));
+    assert!(call.bearer_auth(proof).json(&body).send().await.is_err(), "{point}");
+    let (_, settings, _) = process.ended().await;
+    assert!(works(&first).await, "{point}");
+
+    // Past the deadline of what is pending, and past every claim; not past what was promised.
+    let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(600));
+    let stand = Stand::at(settings, clock).await;
+    stand
+        .until(|| async {
+            let states = "select string_agg(state, ' ' order by id) from leases where due_at is not null";
+            let states = stand.at_ledger(states).await;
+            // Where the rotation was on record, it is finished; where it was not, it is undone.
+            let _ = fetch(&stand).await;
+            let done =
+                if matches!(point, "mint.active" | "mint.cached") { "draining active" } else { "active" };
+            if states == done { Ok(()) } else { Err(format!("{point}: {states}")) }
+        })
+        .await;
+    let present = fetch(&stand).await;
+    assert!(works(&present).await && works(&first).await, "{point}");
+    let kept = if matches!(point, "mint.active" | "mint.cached") { "2" } else { "1" };
+    assert_eq!(stand.count("lease.issued").await.to_string(), kept, "{point}");
+
+    // And it goes on from there.
+    stand.clock.advance(HOUR);
+    rotate(&stand).await.ok();
+    let next = fetch(&stand).await;
+    assert!(works(&next).await && works(&present).await, "{point}");
+    assert_ne!(user(&next), user(&present));
+    let settings = stand.stop().await;
+    assert_eq!(settings.flaws().await, [""; 0]);
+}
