@@ -59,6 +59,8 @@ pub struct Target<'a> {
     pub direct_tls: bool,
     /// libpq's `target_session_attrs`, if any.
     pub target_session_attrs: Option<&'a str>,
+    /// Whether the server has to prove that nobody stands between; said only where it is libpq that reads it.
+    pub channel_binding: bool,
 }
 
 /// How much of the server's certificate is verified.

@@ -6,9 +6,11 @@
 
 mod api;
 mod breaker;
+pub mod db9;
 mod kept;
 mod kinds;
 pub mod mysql;
+pub mod neon;
 pub mod planetscale;
 pub mod postgres;
 mod rds;
@@ -38,8 +40,9 @@ pub fn build(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
         EngineKind::Mysql => mysql::engine(database, tools),
         EngineKind::PlanetscalePostgres => planetscale::postgres(database, tools),
         EngineKind::PlanetscaleMysql => planetscale::mysql(database, tools),
+        EngineKind::Neon => neon::engine(database, tools),
+        EngineKind::Db9 => db9::engine(database, tools),
         EngineKind::Rds => rds::engine(database, tools),
-        EngineKind::Neon | EngineKind::Db9 => Err(BuildError::NoAdmin),
     }
 }
 
@@ -221,6 +224,18 @@ pub enum BuildError {
     /// The broker has no user there.
     #[error("the broker has no user of its own there: say which with `admin`")]
     NoAdmin,
+    /// What is particular to its provider is missing.
+    #[error("the section `{section}` of the database is missing")]
+    NoSection {
+        /// Its name.
+        section: &'static str,
+    },
+    /// The broker's own way there is not direct.
+    #[error("the endpoint {endpoint:?} is not a direct way to the primary: name one with `admin.endpoint`")]
+    NotDirect {
+        /// Its name.
+        endpoint: String,
+    },
     /// An endpoint has no host.
     #[error("the endpoint {endpoint:?} has no host")]
     NoHost {
@@ -245,12 +260,6 @@ pub enum BuildError {
         path: PathBuf,
         /// Why it cannot be read.
         source: std::io::Error,
-    },
-    /// The section that says what is particular to the provider is missing.
-    #[error("the database has no section `{section}`")]
-    NoSection {
-        /// Its name.
-        section: &'static str,
     },
     /// No broker of this version can do that.
     #[error("{what} is not there yet")]

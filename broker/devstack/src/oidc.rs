@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 pub use self::bad::Bad;
+pub(crate) use self::claims::encode;
 pub use self::claims::{Algorithm, Claims};
-use self::key::Generation;
+pub(crate) use self::key::{Generation, Key};
 use crate::blocking;
 use crate::ca::Ca;
 use crate::serving::Running;
@@ -109,7 +110,7 @@ impl Oidc {
         change(&mut header);
         let input = claims::signing_input(&header, claims);
         let signature = key.sign(algorithm, input.as_bytes())?;
-        Ok(format!("{input}.{}", claims::encode(signature)))
+        Ok(format!("{input}.{}", encode(signature)))
     }
 
     /// Publishes new keys and signs with them from now on. The old ones stay published.
@@ -171,6 +172,6 @@ impl State {
         let payload = serde_json::to_string(&claims.to_json(&self.issuer)?)?;
         let input = claims::signing_input(&claims::header(claims.algorithm, &key.kid), &payload);
         let signature = key.sign(claims.algorithm, input.as_bytes())?;
-        Ok(format!("{input}.{}", claims::encode(signature)))
+        Ok(format!("{input}.{}", encode(signature)))
     }
 }

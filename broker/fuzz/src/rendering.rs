@@ -46,6 +46,7 @@ pub fn rendering(bytes: &[u8]) {
         connect_timeout: Duration::from_millis(millis.into()),
         direct_tls: false,
         target_session_attrs: attrs.as_deref(),
+        channel_binding: millis % 2 == 1,
     };
     Format::ALL.iter().for_each(|format| check(*format, &target));
 }
@@ -149,6 +150,9 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
     }
     if !matches!(format, Format::Pgpass | Format::Dotenv) {
         all.push(("connect_timeout", &seconds));
+    }
+    if target.channel_binding && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+        all.push(("channel_binding", "require"));
     }
     if let (Format::Json, Trust::Private { pem }) = (format, target.trust) {
         all.push(("ca_pem", pem));

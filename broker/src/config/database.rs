@@ -218,6 +218,14 @@ impl Database {
         self.engine.facts().protocol.or_else(particular).unwrap_or(Protocol::Postgres)
     }
 
+    /// Whether the server proves at this endpoint that nobody stands between. Whoever names a host may have put a
+    /// proxy there.
+    pub fn binds_channel(&self, name: &EndpointName, endpoint: &Endpoint) -> bool {
+        self.engine == EngineKind::Neon
+            && endpoint.host.is_none()
+            && endpoint.kind(name) != EndpointKind::Pooled
+    }
+
     fn check_admin(&self, key: &Key, mistakes: &mut Mistakes) {
         let engine = self.engine.as_str();
         let Some(admin) = &self.admin else {

@@ -174,12 +174,8 @@ impl Role {
         for (name, value) in &self.parameters {
             check_parameter(name, value, key.at("parameters").at(name), mistakes);
         }
-        match &self.credential {
-            CredentialSpec::DynamicUser(_) => {}
-            CredentialSpec::ConnectToken(token) => {
-                check::not_blank(&token.username, key.at("credential").at("username"), mistakes);
-            }
-            CredentialSpec::RotatedPassword(pair) => pair.check(self.ttl, &key.at("credential"), mistakes),
+        if let CredentialSpec::RotatedPassword(pair) = &self.credential {
+            pair.check(self.ttl, &key.at("credential"), mistakes);
         }
     }
 
@@ -203,8 +199,12 @@ impl Role {
             let message =
                 format!("the engine `{}` has no `{}`; it has {known}", engine.as_str(), kind.as_str());
             mistakes.add(key.at("credential").at("kind"), message);
-        } else if let CredentialSpec::DynamicUser(user) = &self.credential {
-            user.check(database, &key.at("credential"), mistakes);
+            return;
+        }
+        match &self.credential {
+            CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
+            CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
+            CredentialSpec::RotatedPassword(_) => {}
         }
         if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
             rds.check_role(self, database, key, mistakes);
@@ -277,6 +277,19 @@ impl DynamicUser {
     }
 }
 
+impl ConnectToken {
+    fn check(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        let key = key.at("username");
+        let admin_allowed = database.db9.as_ref().is_none_or(|db9| db9.allow_admin);
+        if self.username == DB9_ADMIN && !admin_allowed {
+            let message = "`admin` may do everything: name a user with the privileges that are needed, \
+                           or say `allow_admin: true` in the section `db9` of the database";
+            mistakes.add(key.clone(), message);
+        }
+        check::not_blank(&self.username, key, mistakes);
+    }
+}
+
 fn check_names(protocol: Protocol, names: &[String], key: &Key, mistakes: &mut Mistakes) {
     check::no_repeats(names, key, mistakes);
     for (index, name) in names.iter().enumerate() {
@@ -307,6 +320,9 @@ fn check_parameter(name: &str, value: &str, key: Key, mistakes: &mut Mistakes) {
         mistakes.add(key, "the value has a control character in it");
     }
 }
+
+/// The superuser of every database at DB9.
+const DB9_ADMIN: &str = "admin";
 
 /// A shorter lease would end while it is being handed out.
 const SHORTEST_TTL: Span = Span::secs(10);

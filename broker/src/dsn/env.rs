@@ -8,7 +8,7 @@ pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
     // A service would win over everything below, the TLS mode included; an address over the host; and
     // the attributes of a text sourced earlier would outlive it.
     text.push_str("unset PGSERVICE PGHOSTADDR");
-    for parameter in [Parameter::TargetSessionAttrs, Parameter::Sslnegotiation] {
+    for parameter in [Parameter::ChannelBinding, Parameter::TargetSessionAttrs, Parameter::Sslnegotiation] {
         if !parameters.has(parameter) {
             text.push(' ');
             text.push_str(parameter.variable());

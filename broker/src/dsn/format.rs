@@ -88,7 +88,9 @@ impl Format {
         if !self.protocols().contains(&target.protocol) {
             return Err(RenderError::OtherProtocol { format: self, protocol: target.protocol });
         }
-        let mut parameters = Parameters::of(target)?;
+        // Other readers refuse it, or pass it on to the server, which does.
+        let channel_binding = target.channel_binding && matches!(self, Self::Uri | Self::Keyword | Self::Env);
+        let mut parameters = Parameters::of(&Target { channel_binding, ..*target })?;
         let private = target.trust != Trust::System;
         match self.ca() {
             Ca::ByPath if private && target.ca_file.is_none() => {

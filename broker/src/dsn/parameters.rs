@@ -27,6 +27,7 @@ pub enum Parameter {
     Sslmode,
     Sslrootcert,
     Sslnegotiation,
+    ChannelBinding,
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
@@ -58,6 +59,10 @@ impl<'a> Parameters<'a> {
         list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
         if target.direct_tls && target.mode != Mode::Plaintext {
             list.push(text(Parameter::Sslnegotiation, "direct"));
+        }
+        // It is TLS that it is bound to.
+        if target.channel_binding && target.mode != Mode::Plaintext {
+            list.push(text(Parameter::ChannelBinding, "require"));
         }
         list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
@@ -128,6 +133,7 @@ impl Parameter {
             Self::Sslmode => "sslmode",
             Self::Sslrootcert => "sslrootcert",
             Self::Sslnegotiation => "sslnegotiation",
+            Self::ChannelBinding => "channel_binding",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
@@ -145,6 +151,7 @@ impl Parameter {
             Self::Sslmode => "PGSSLMODE",
             Self::Sslrootcert => "PGSSLROOTCERT",
             Self::Sslnegotiation => "PGSSLNEGOTIATION",
+            Self::ChannelBinding => "PGCHANNELBINDING",
             Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
             Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
             Self::ApplicationName => "PGAPPNAME",

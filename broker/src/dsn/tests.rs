@@ -23,6 +23,7 @@ fn render_with(format: Format, change: impl FnOnce(&mut Target<'_>)) -> Result<S
         connect_timeout: Duration::from_millis(2500),
         direct_tls: false,
         target_session_attrs: None,
+        channel_binding: false,
     };
     change(&mut target);
     format.render(&target).map(|rendered| rendered.text.expose().to_owned())
@@ -307,6 +308,7 @@ fn nothing_that_holds_a_password_prints_it() {
         connect_timeout: Duration::from_secs(1),
         direct_tls: false,
         target_session_attrs: Some("any"),
+        channel_binding: true,
     };
     let parameters = Parameters::of(&target).unwrap();
     let rendered = Format::Uri.render(&target).unwrap();

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
-pub(super) use failure::ApiError;
+pub(super) use failure::{ApiError, scrubbed};
 
 use crate::config;
 use crate::engine::BuildError;

@@ -55,6 +55,17 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     })
 }
 
+/// What removing a user will need that is made by SQL.
+pub(in crate::engine) fn handle(dbname: &str, username: &str, spec: &DynamicUser) -> Handle {
+    let mut databases = vec![dbname.to_owned()];
+    for database in &spec.databases {
+        if !databases.contains(database) {
+            databases.push(database.clone());
+        }
+    }
+    Handle { databases, owner: spec.set_role.clone(), ..Handle::of(username) }
+}
+
 /// A server that the broker logs in to, whoever runs it.
 pub(in crate::engine) struct Postgres {
     connections: Connections,
@@ -63,6 +74,8 @@ pub(in crate::engine) struct Postgres {
     dbname: String,
     /// How long a call may take, waiting for others included.
     timeout: Duration,
+    /// Whether it takes passwords alone, and no verifiers.
+    wants_passwords: bool,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -80,8 +93,14 @@ impl Postgres {
             removals: Semaphore::new((at_once - at_once / 4).min(at_once.saturating_sub(1)).max(1)),
             dbname: database.dbname.clone(),
             timeout: database.timeout.0,
+            wants_passwords: false,
             entropy,
         })
+    }
+
+    /// Gives it passwords instead of verifiers, beside the statements and not in them.
+    pub(in crate::engine) fn wanting_passwords(self) -> Self {
+        Self { wants_passwords: true, ..self }
     }
 
     /// What the server answers to one statement, in which all names and values went through [`quote`]: the first
@@ -120,19 +139,19 @@ impl Postgres {
 
 impl DynamicUsers for Postgres {
     fn handle(&self, username: &str, spec: &DynamicUser) -> Handle {
-        let mut databases = vec![self.dbname.clone()];
-        for database in &spec.databases {
-            if !databases.contains(database) {
-                databases.push(database.clone());
-            }
-        }
-        Handle { databases, owner: spec.set_role.clone(), ..Handle::of(username) }
+        handle(&self.dbname, username, spec)
     }
 
     fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<Made, EngineError>> {
         self.bounded(async move {
-            let verifier = self.verifier(user.password)?;
-            self.connections.run(&create::create(user, &verifier)?).await?;
+            if self.wants_passwords {
+                let password = format!("current_setting('{}')", create::PASSWORD_SETTING);
+                let statement = create::create(user, &password)?;
+                self.connections.run_with(Some(user.password), &statement).await?;
+            } else {
+                let verifier = quote::literal(&self.verifier(user.password)?)?;
+                self.connections.run(&create::create(user, &verifier)?).await?;
+            }
             Ok(Made::of(Credential::new(user.name, user.password.clone())))
         })
     }

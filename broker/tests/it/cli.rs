@@ -7,7 +7,7 @@ mod log;
 mod migrate;
 mod outage;
 mod printed;
-mod program;
+pub mod program;
 mod reload;
 mod stop;
 mod tls;

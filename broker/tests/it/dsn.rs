@@ -34,6 +34,7 @@ struct Case {
     ca_file: Option<String>,
     connect_timeout: u64,
     target_session_attrs: Option<String>,
+    channel_binding: bool,
 }
 
 #[test]
@@ -151,6 +152,7 @@ impl Case {
             // The library that reads this back may be older than 17.
             direct_tls: false,
             target_session_attrs: self.target_session_attrs.as_deref(),
+            channel_binding: self.channel_binding,
         };
         format.render(&target).unwrap().text.expose().to_owned()
     }
@@ -179,6 +181,9 @@ impl Case {
         }
         let attrs = self.target_session_attrs.clone();
         expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));
+        if self.channel_binding && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+            expected.insert("channel_binding".to_owned(), "require".to_owned());
+        }
         expected
     }
 }
@@ -209,20 +214,34 @@ fn case(protocol: Protocol) -> impl Strategy<Value = Case> {
         Protocol::Mysql => Just(None).boxed(),
     };
     let dbname = text().prop_filter("a step in a path", |dbname| dbname != "." && dbname != "..");
-    (host, 1_u16.., dbname, text(), text(), text(), ca_file, 1..1000_u64, attrs).prop_map(
-        move |(host, port, dbname, username, password, application_name, ca_file, connect_timeout, attrs)| {
-            Case {
-                protocol,
-                host,
-                port,
-                dbname,
-                username,
-                password,
-                application_name,
-                ca_file,
-                connect_timeout,
-                target_session_attrs: attrs,
-            }
+    let binding = match protocol {
+        Protocol::Postgres => any::<bool>().boxed(),
+        Protocol::Mysql => Just(false).boxed(),
+    };
+    (host, 1_u16.., dbname, text(), text(), text(), ca_file, 1..1000_u64, attrs, binding).prop_map(
+        move |(
+            host,
+            port,
+            dbname,
+            username,
+            password,
+            application_name,
+            ca_file,
+            connect_timeout,
+            attrs,
+            channel_binding,
+        )| Case {
+            protocol,
+            host,
+            port,
+            dbname,
+            username,
+            password,
+            application_name,
+            ca_file,
+            connect_timeout,
+            target_session_attrs: attrs,
+            channel_binding,
         },
     )
 }
@@ -251,6 +270,7 @@ fn worst(protocol: Protocol) -> Case {
         ca_file: Some(r"/a b/'c'\d.pem".to_owned()),
         connect_timeout: 1,
         target_session_attrs: None,
+        channel_binding: true,
     }
 }
 

@@ -43,7 +43,8 @@ impl EdgeBuilder {
         Self { route: Some(Box::new(move |opening| route(opening).into())), ..self }
     }
 
-    /// What is wrong with a statement, or with the several of a simple query: then none of it reaches the server.
+    /// What is wrong with a statement, with the several of a simple query, or with a value that is bound to one: then
+    /// none of it reaches the server.
     pub fn watch(self, watcher: impl Fn(&Opening, &str) -> Option<Refusal> + Send + Sync + 'static) -> Self {
         Self { watcher: Arc::new(watcher), ..self }
     }

@@ -11,7 +11,7 @@ use super::route::Opening;
 use super::wire::{Message, text};
 use crate::entropy;
 
-/// Says what is wrong with a statement, or with the several of a simple query.
+/// Says what is wrong with a statement, with the several of a simple query, or with a value that is bound to one.
 pub(super) type Watcher = Arc<dyn Fn(&Opening, &str) -> Option<Refusal> + Send + Sync>;
 
 /// The watch over one session.
@@ -36,13 +36,18 @@ impl<'a> Watch<'a> {
             b'P' => text(&message.body).and_then(|(name, rest)| text(rest).map(|(sql, _)| (name, sql))),
             _ => None,
         };
-        let refused = said.and_then(|(name, sql)| Some((name, (self.watcher)(self.opening, sql)?)));
-        let Some((name, refusal)) = refused else { return message };
+        let refused = match message.tag {
+            b'B' => values(&message.body).into_iter().find_map(|value| (self.watcher)(self.opening, value)),
+            _ => said.and_then(|(_, sql)| (self.watcher)(self.opening, sql)),
+        };
+        let (Some(refusal), name) = (refused, said.map_or("", |(name, _)| name)) else { return message };
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         let impossible = format!("select from {}{}", self.missing, refusals.len());
         refusals.push(refusal);
         match message.tag {
             b'Q' => Message::new(b'Q', format!("{impossible}\0")),
+            // Of a statement that is not there; nothing follows.
+            b'B' => Message::new(b'B', format!("\0{impossible}\0\0\0\0\0\0\0")),
             // Without types of parameters.
             _ => Message::new(b'P', format!("{name}\0{impossible}\0\0\0")),
         }
@@ -63,4 +68,26 @@ impl<'a> Watch<'a> {
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.get(number.parse::<usize>().ok()?).cloned()
     }
+}
+
+/// The values that are bound to a statement, as far as they are text.
+fn values(body: &[u8]) -> Vec<&str> {
+    let read = || {
+        let (_, rest) = text(body)?;
+        let (_, rest) = text(rest)?;
+        let (formats, rest) = rest.split_first_chunk()?;
+        let rest = rest.get(2 * usize::from(u16::from_be_bytes(*formats))..)?;
+        let (count, mut rest) = rest.split_first_chunk()?;
+        let mut values = Vec::new();
+        for _ in 0..u16::from_be_bytes(*count) {
+            let (length, after) = rest.split_first_chunk()?;
+            // Null is a negative length.
+            let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or_default();
+            let (value, after) = after.split_at_checked(length)?;
+            values.extend(std::str::from_utf8(value));
+            rest = after;
+        }
+        Some(values)
+    };
+    read().unwrap_or_default()
 }

@@ -152,7 +152,7 @@ pub(super) fn signing_input(header: &Map<String, Value>, payload: impl AsRef<[u8
 }
 
 /// In base64 as tokens have it.
-pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

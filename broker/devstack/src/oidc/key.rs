@@ -16,7 +16,7 @@ use crate::{cache, entropy};
 
 /// A key of each kind, published and withdrawn together.
 #[derive(Debug)]
-pub(super) struct Generation {
+pub(crate) struct Generation {
     pub(super) number: u32,
     rsa: Key,
     p256: Key,
@@ -26,8 +26,8 @@ pub(super) struct Generation {
 
 /// A key with its name.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) kid: String,
+pub(crate) struct Key {
+    pub(crate) kid: String,
     pair: Pair,
 }
 
@@ -41,7 +41,7 @@ enum Pair {
 
 impl Generation {
     /// New keys; the RSA key is the same in every run, because it is slow to make.
-    pub(super) fn new(number: u32) -> anyhow::Result<Self> {
+    pub(crate) fn new(number: u32) -> anyhow::Result<Self> {
         Self::with(number, &format!("{number}"))
     }
 
@@ -64,7 +64,7 @@ impl Generation {
     }
 
     /// The key that signs with this algorithm.
-    pub(super) fn key(&self, algorithm: Algorithm) -> &Key {
+    pub(crate) fn key(&self, algorithm: Algorithm) -> &Key {
         match algorithm {
             Algorithm::Es256 => &self.p256,
             Algorithm::Es384 => &self.p384,
@@ -74,13 +74,13 @@ impl Generation {
     }
 
     /// The public halves.
-    pub(super) fn jwks(&self) -> Vec<Value> {
+    pub(crate) fn jwks(&self) -> Vec<Value> {
         [&self.rsa, &self.p256, &self.p384, &self.ed25519].into_iter().map(Key::jwk).collect()
     }
 }
 
 impl Key {
-    pub(super) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> anyhow::Result<Vec<u8>> {
         let random = SystemRandom::new();
         let failed = |_| anyhow::anyhow!("{} cannot sign with {}", self.kid, algorithm.name());
         match &self.pair {
@@ -97,7 +97,7 @@ impl Key {
     }
 
     /// The public half as a JWK.
-    pub(super) fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let kid = &self.kid;
         match &self.pair {
             Pair::Rsa { pair, .. } => {

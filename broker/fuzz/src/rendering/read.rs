@@ -108,7 +108,11 @@ fn env(text: &str) -> Read {
         assert!(!unset.contains(&name), "{name} is set and unset");
         add(&mut read, keyword_of(name), word(quoted));
     }
-    assert_ne!(read.contains_key("target_session_attrs"), unset.contains(&"PGTARGETSESSIONATTRS"));
+    for (keyword, variable) in
+        [("target_session_attrs", "PGTARGETSESSIONATTRS"), ("channel_binding", "PGCHANNELBINDING")]
+    {
+        assert_ne!(read.contains_key(keyword), unset.contains(&variable));
+    }
     read
 }
 
@@ -146,6 +150,7 @@ fn keyword_of(variable: &str) -> &str {
         "PGDATABASE" => "dbname",
         "PGSSLMODE" => "sslmode",
         "PGSSLROOTCERT" => "sslrootcert",
+        "PGCHANNELBINDING" => "channel_binding",
         "PGTARGETSESSIONATTRS" => "target_session_attrs",
         "PGCONNECT_TIMEOUT" => "connect_timeout",
         "PGAPPNAME" => "application_name",

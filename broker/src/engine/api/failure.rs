@@ -97,7 +97,7 @@ fn words(headers: &HeaderMap, body: &[u8]) -> String {
 }
 
 /// A provider's text, short, on one line, and without anything that looks like a secret of its.
-fn scrubbed(text: &str) -> String {
+pub(in crate::engine) fn scrubbed(text: &str) -> String {
     let line: String = text
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::engine::postgres::PasswordSource;
+use crate::engine::postgres::create::PASSWORD_SETTING;
 use crate::engine::postgres::failure::{Failure, INVALID_PASSWORD, Kind, LOCK_NOT_AVAILABLE};
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
@@ -49,6 +50,11 @@ impl Connections {
     ///
     /// Has no time limit of its own. Dropping the future closes the connection.
     pub(super) async fn run(&self, sql: &str) -> Result<Vec<PgRow>, Failure> {
+        self.run_with(None, sql).await
+    }
+
+    /// The same, with this password in [`PASSWORD_SETTING`] meanwhile.
+    pub(super) async fn run_with(&self, password: Option<&Secret>, sql: &str) -> Result<Vec<PgRow>, Failure> {
         let _slot = self.slot().await?;
         let mut attempt = 1;
         loop {
@@ -56,7 +62,7 @@ impl Connections {
                 Some(connection) => (connection, true),
                 None => (self.connect(&self.options).await?, false),
             };
-            match execute(&mut connection, sql).await {
+            match execute_with(&mut connection, password, sql).await {
                 Ok(rows) => {
                     self.put_back(connection);
                     return Ok(rows);
@@ -171,6 +177,22 @@ impl Connections {
     pub(super) fn place(&self) -> String {
         format!("{}:{}", self.options.get_host(), self.options.get_port())
     }
+}
+
+/// The password goes as a value beside the statement, which is all that the server shows and counts.
+async fn execute_with(
+    connection: &mut PgConnection,
+    password: Option<&Secret>,
+    sql: &str,
+) -> Result<Vec<PgRow>, Failure> {
+    let Some(password) = password else { return execute(connection, sql).await };
+    let set = |value| sqlx::query("SELECT set_config($1, $2, false)").bind(PASSWORD_SETTING).bind(value);
+    set(password.expose()).execute(&mut *connection).await?;
+    let result = execute(connection, sql).await;
+    if result.is_ok() {
+        set("").execute(connection).await?;
+    }
+    result
 }
 
 async fn execute(connection: &mut PgConnection, sql: &str) -> Result<Vec<PgRow>, Failure> {

@@ -14,7 +14,9 @@ use crate::engine::postgres::{quote, settings};
 ///
 /// Privileges come by membership alone. A grant on an object would change the object's catalogue row, which
 /// all users share: they would collide there, and in the end it would not hold them all.
-pub(super) fn create(user: &NewUser<'_>, verifier: &str) -> Result<String, Failure> {
+///
+/// `password` is an expression for what the server is given as the password.
+pub(super) fn create(user: &NewUser<'_>, password: &str) -> Result<String, Failure> {
     let name = quote::literal(user.name)?;
     let role = quote::identifier(user.name)?;
     let groups = groups(user.spec);
@@ -22,32 +24,32 @@ pub(super) fn create(user: &NewUser<'_>, verifier: &str) -> Result<String, Failu
     let group_names = quote::names(groups.iter().copied())?;
     let expiry = expiry(user.ttl);
     let limit = user.spec.connection_limit.map_or(-1, |limit| i32::try_from(limit).unwrap_or(i32::MAX));
-    let login = format!("LOGIN PASSWORD {} CONNECTION LIMIT {limit}", quote::literal(verifier)?);
+    let login = format!("LOGIN CONNECTION LIMIT {limit}");
     let (in_role, grant) = if groups.is_empty() {
         (String::new(), String::new())
     } else {
         (format!(" IN ROLE {memberships}"), format!("GRANT {memberships} TO {role};"))
     };
-    let create = quote::literal(&format!("CREATE ROLE {role} {login}{in_role} VALID UNTIL "))?;
-    let alter = quote::literal(&format!("ALTER ROLE {role} {login} VALID UNTIL "))?;
+    let create = quote::literal(&format!("CREATE ROLE {role} {login}{in_role} PASSWORD "))?;
+    let alter = quote::literal(&format!("ALTER ROLE {role} {login} PASSWORD "))?;
     let set: String = settings::assignments(user.parameters, user.spec.set_role.as_deref())?
         .iter()
         .map(|assignment| format!("ALTER ROLE {role} SET {assignment};\n"))
         .collect();
     Ok(quote::block(&format!(
         "DECLARE
-  expiry text := {expiry};
+  proof text := quote_literal({password}) || ' VALID UNTIL ' || {expiry};
   present record;
   other name;
 BEGIN
   SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS powerful
     INTO present FROM pg_roles WHERE rolname = {name};
   IF NOT FOUND THEN
-    EXECUTE {create} || expiry;
+    EXECUTE {create} || proof;
   ELSIF present.powerful THEN
     RAISE EXCEPTION 'there is a role of that name that was not made for a lease' USING ERRCODE = '{NOT_OURS}';
   ELSE
-    EXECUTE {alter} || expiry;
+    EXECUTE {alter} || proof;
     ALTER ROLE {role} RESET ALL;
     FOR other IN
       SELECT g.rolname FROM pg_auth_members m
@@ -61,6 +63,10 @@ BEGIN
   {set}END"
     ))?)
 }
+
+/// The setting of our session through which a password gets to the server that must not be part of a statement:
+/// statements are shown to others, and counted under their texts.
+pub(super) const PASSWORD_SETTING: &str = "dsn_broker.password";
 
 /// Lets the user log in for `ttl` from now. Fails with [`super::failure::UNDEFINED_OBJECT`] if there is none.
 pub(super) fn renew(username: &str, ttl: Duration) -> Result<String, Failure> {

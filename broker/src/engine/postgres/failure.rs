@@ -115,6 +115,10 @@ fn kind(code: &str, message: &str) -> Kind {
         SESSION_BEGAN => Kind::Busy,
         // "tuple concurrently updated", "tuple concurrently deleted"
         "XX000" if message.starts_with("tuple concurrently") => Kind::Busy,
+        // Neon's control plane, asked at the commit, is busy with something else or was asked too often.
+        "XX000" if CONTROL_PLANE_BUSY.iter().any(|text| message.starts_with(text)) => Kind::Busy,
+        // Neon's proxy, which has this code for everything: the compute does not wake, or has no room.
+        "XX000" if PROXY_BUSY.iter().any(|text| message.contains(text)) => Kind::Unavailable,
         // admin_shutdown, crash_shutdown, cannot_connect_now, idle sessions ended
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Kind::Broken,
         // query_canceled: the statement's timeout
@@ -144,6 +148,19 @@ fn scrub(text: &str) -> String {
 
 /// internal_error: the server found what it thought could not be.
 pub(super) const INTERNAL_ERROR: &str = "XX000";
+
+const CONTROL_PLANE_BUSY: [&str; 3] = [
+    "Received HTTP code 423 from control plane",
+    "Received HTTP code 429 from control plane",
+    "Received HTTP code 503 from control plane",
+];
+
+const PROXY_BUSY: [&str; 4] = [
+    "Couldn't connect to compute node",
+    "endpoint is temporarily unavailable",
+    "Too many connections to this endpoint",
+    "Failed to acquire permit to connect",
+];
 
 /// dependent_objects_still_exist
 pub(super) const DEPENDENT_OBJECTS: &str = "2BP01";
@@ -186,6 +203,9 @@ mod tests {
         for (code, message, expected) in [
             ("XX000", "tuple concurrently updated", Kind::Busy),
             ("XX000", "cache lookup failed", Kind::Refused),
+            ("XX000", "Received HTTP code 423 from control plane: {}", Kind::Busy),
+            ("XX000", "Couldn't connect to compute node", Kind::Unavailable),
+            ("XX000", "password authentication failed for user 'x'", Kind::Refused),
             ("40P01", "deadlock detected", Kind::Busy),
             ("55P03", "canceling statement due to lock timeout", Kind::Busy),
             ("57P01", "terminating connection", Kind::Broken),

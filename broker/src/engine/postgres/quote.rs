@@ -11,7 +11,9 @@ pub(in crate::engine) fn identifier(name: &str) -> Result<String, Unquotable> {
 }
 
 /// Names as quoted identifiers with commas between them.
-pub(super) fn identifiers<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<String, Unquotable> {
+pub(in crate::engine) fn identifiers<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<String, Unquotable> {
     Ok(names.into_iter().map(identifier).collect::<Result<Vec<_>, _>>()?.join(", "))
 }
 
@@ -32,7 +34,7 @@ pub(in crate::engine) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> 
 }
 
 /// PL/pgSQL as one statement.
-pub(super) fn block(body: &str) -> Result<String, Unquotable> {
+pub(in crate::engine) fn block(body: &str) -> Result<String, Unquotable> {
     Ok(format!("DO {}", literal(body)?))
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Way<'a> {
     protocol: Protocol,
     for_clients: Verification<'a>,
     directly: Verification<'a>,
+    binds_channel: bool,
     ca_file: Option<&'a str>,
     /// Of the configuration that all of this is from.
     digest: &'a str,
@@ -62,6 +63,8 @@ impl<'a> Way<'a> {
             protocol: permit.database().protocol(),
             for_clients,
             directly,
+            // A proxy in front is somebody in between.
+            binds_channel: endpoint.via.is_none() && permit.database().binds_channel(name, endpoint),
             ca_file,
             digest,
         })
@@ -119,6 +122,7 @@ impl<'a> Way<'a> {
             connect_timeout: self.endpoint.connect_timeout.0,
             direct_tls: self.endpoint.direct_tls,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
+            channel_binding: self.binds_channel,
         })
     }
 

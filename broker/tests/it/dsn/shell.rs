@@ -15,6 +15,7 @@ pub(super) fn read_env(texts: &[String]) -> Vec<Read> {
         ("PGDATABASE", "dbname"),
         ("PGSSLMODE", "sslmode"),
         ("PGSSLROOTCERT", "sslrootcert"),
+        ("PGCHANNELBINDING", "channel_binding"),
         ("PGTARGETSESSIONATTRS", "target_session_attrs"),
         ("PGCONNECT_TIMEOUT", "connect_timeout"),
         ("PGAPPNAME", "application_name"),
@@ -55,7 +56,12 @@ fn source(texts: &[String]) -> Vec<BTreeMap<String, String>> {
             .args(&files)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .envs([("PGSERVICE", "other"), ("PGHOSTADDR", "192.0.2.1"), ("PGTARGETSESSIONATTRS", "standby")])
+            .envs([
+                ("PGSERVICE", "other"),
+                ("PGHOSTADDR", "192.0.2.1"),
+                ("PGTARGETSESSIONATTRS", "standby"),
+                ("PGCHANNELBINDING", "disable"),
+            ])
             .output()
             .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell}");
