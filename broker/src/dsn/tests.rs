@@ -65,7 +65,9 @@ fn direct_tls_is_said_where_libpq_reads_and_nowhere_else() {
     let direct = |format| render_with(format, |target| target.direct_tls = true).unwrap();
     assert!(direct(Format::Uri).contains("sslrootcert=system&sslnegotiation=direct&"));
     assert!(direct(Format::Keyword).contains(" sslnegotiation='direct' "));
-    assert!(direct(Format::Env).starts_with("unset PGSERVICE PGHOSTADDR PGTARGETSESSIONATTRS\n"));
+    assert!(
+        direct(Format::Env).starts_with("unset PGSERVICE PGHOSTADDR PGCHANNELBINDING PGTARGETSESSIONATTRS\n")
+    );
     assert!(direct(Format::Env).contains("export PGSSLNEGOTIATION='direct'\n"));
     assert!(render(Format::Env).contains(" PGSSLNEGOTIATION\n"), "that of a text sourced earlier ends");
     assert_eq!(direct(Format::Dotenv), render(Format::Dotenv));

@@ -3,11 +3,11 @@
 use super::{changed, folder, mistakes};
 
 /// The example with two databases at PlanetScale and a role for each.
-const GOOD: &str = "  shop:
+const GOOD: &str = "  depot:
     engine: planetscale-postgres
     dbname: postgres
     endpoints: { primary: { direct_tls: true }, replica: {}, pooled: {}, reads: { bouncer: reads } }
-    planetscale: { organization: acme, database: shop, service_token: { id: 6hnhqpmd0fv7, secret: { file: secrets/orders-admin } } }
+    planetscale: { organization: acme, database: depot, service_token: { id: 6hnhqpmd0fv7, secret: { file: secrets/orders-admin } } }
   store:
     engine: planetscale-mysql
     dbname: store
@@ -15,7 +15,7 @@ const GOOD: &str = "  shop:
     planetscale: { organization: acme, database: store, oauth_token: { file: secrets/orders-admin } }
 
 roles:
-  shop-reader: { database: shop, ttl: 15m, credential: { kind: dynamic_user, member_of: [pg_read_all_data], successor: postgres } }
+  depot-reader: { database: depot, ttl: 15m, credential: { kind: dynamic_user, member_of: [pg_read_all_data], successor: postgres } }
   store-reader: { database: store, ttl: 15m, credential: { kind: dynamic_user, access: reader, cidrs: [10.0.0.0/8] } }
 ";
 
@@ -28,7 +28,7 @@ fn what_the_provider_would_not_take_is_refused_with_a_sentence() {
         (
             "[pg_read_all_data]",
             "[postgres]",
-            "roles.shop-reader.credential.member_of[0]: `postgres`, the default role, may do everything in the branch: name less, or say `allow_default_role: true` at the database",
+            "roles.depot-reader.credential.member_of[0]: `postgres`, the default role, may do everything in the branch: name less, or say `allow_default_role: true` at the database",
         ),
         (
             "[10.0.0.0/8]",
@@ -40,16 +40,16 @@ fn what_the_provider_would_not_take_is_refused_with_a_sentence() {
             "[10.0.0.0/8, 10.0.0.0/8]",
             "roles.store-reader.credential.cidrs[1]: `10.0.0.0/8` stands here twice",
         ),
-        ("successor: postgres", "successor: ' '", "roles.shop-reader.credential.successor: it is empty"),
+        ("successor: postgres", "successor: ' '", "roles.depot-reader.credential.successor: it is empty"),
         (
-            "shop-reader: { database: shop, ttl: 15m",
-            "shop-reader: { database: shop, ttl: 15500ms",
-            "roles.shop-reader.ttl: 15s500ms is not a number of whole seconds",
+            "depot-reader: { database: depot, ttl: 15m",
+            "depot-reader: { database: depot, ttl: 15500ms",
+            "roles.depot-reader.ttl: 15s500ms is not a number of whole seconds",
         ),
         (
-            "shop-reader: { database: shop, ttl: 15m",
-            "shop-reader: { database: shop, parameters: { search_path: app }, ttl: 15m",
-            "roles.shop-reader.parameters: PlanetScale's API cannot keep settings for a credential: remove them",
+            "depot-reader: { database: depot, ttl: 15m",
+            "depot-reader: { database: depot, parameters: { search_path: app }, ttl: 15m",
+            "roles.depot-reader.parameters: PlanetScale's API cannot keep settings for a credential: remove them",
         ),
         (
             "access: reader, ",
@@ -59,7 +59,7 @@ fn what_the_provider_would_not_take_is_refused_with_a_sentence() {
         (
             "pooled: {}, reads",
             "old: { kind: replica, port: 6432 }, reads",
-            "databases.shop.endpoints.old.port: the bouncer there leads to the primary alone: remove the port, or name a `bouncer` for replicas",
+            "databases.depot.endpoints.old.port: the bouncer there leads to the primary alone: remove the port, or name a `bouncer` for replicas",
         ),
         (
             "endpoints: { primary: {}, replica: {} }",
