@@ -137,6 +137,8 @@ impl Broker {
             let minted = broker.mint_now(&mint).await.map_err(Arc::new);
             if let (Err(error), Some(_)) = (&minted, &mint.held)
                 && error.stands()
+                // That it is too soon to rotate says nothing to those who only want the password.
+                && !mint.force
             {
                 broker.flights.fail(&mint.key, error);
             }

@@ -63,6 +63,12 @@ impl Broker {
             }
         }
         failpoint::pass("admin.set");
+        // A server that says yes and does nothing would lock us out.
+        if !site.call(passwords.verify(username, &password)).await? {
+            self.ledger.drop_pending(database, username, &sealed).await?;
+            let detail = "it said that the password is changed, and does not take the new one".to_owned();
+            return Err(EngineError::Refused { detail }.into());
+        }
         self.ledger.keep_password(database, username, &sealed, now).await?;
         Ok(())
     }

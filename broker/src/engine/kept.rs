@@ -23,6 +23,31 @@ pub(in crate::engine) struct Changeable {
     right: Mutex<Option<Secret>>,
 }
 
+/// Logs in with the password that is thought right; where it is refused, with those that may be.
+pub(in crate::engine) async fn log_in<C, E: From<EngineError>, F: Future<Output = Result<C, E>>>(
+    source: &dyn PasswordSource,
+    connect: impl Fn(Secret) -> F,
+    is_refusal: impl Fn(&E) -> bool,
+) -> Result<C, E> {
+    let password = source.password().await?;
+    let refused = match connect(password.clone()).await {
+        Err(error) if is_refusal(&error) => error,
+        other => return other,
+    };
+    for other in source.others(&password).await {
+        match connect(other.clone()).await {
+            Err(error) if is_refusal(&error) => {}
+            connected => {
+                if connected.is_ok() {
+                    source.was_right(&other);
+                }
+                return connected;
+            }
+        }
+    }
+    Err(refused)
+}
+
 impl Changeable {
     pub(in crate::engine) fn new(username: &str, configured: Secret, kept: Arc<dyn KeptPasswords>) -> Self {
         Self { username: username.to_owned(), configured, kept, right: Mutex::new(None) }

@@ -27,27 +27,33 @@ use futures_util::future::BoxFuture;
 use self::connections::Connections;
 use self::failure::Failure;
 use crate::config::{CredentialSpec, Database, DynamicUser};
+use crate::engine::kept::Changeable;
 use crate::engine::{
-    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
+    ServerInfo, Sessions, Tools,
 };
+use crate::entropy::{self, Entropy};
 use crate::model::{Credential, EngineKind, Handle};
+use crate::secret::Secret;
 
 /// Builds the engine. Connects to nothing until it is used.
 pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
     let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
+    let password = Arc::new(Changeable::new(&admin.username, password, Arc::clone(&tools.kept)));
     let options = options::connect_options(database, admin)?;
     let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
     let timeout = database.timeout.0;
     let mysql = Arc::new(Mysql {
         connections: Connections::new(options, password, at_once, timeout, Arc::clone(&tools.entropy)),
         timeout,
+        entropy: Arc::clone(&tools.entropy),
     });
     Ok(Engine {
         kind: EngineKind::Mysql,
         dynamic_users: Some(Arc::clone(&mysql) as Arc<dyn DynamicUsers>),
         connect_tokens: None,
-        passwords: None,
+        passwords: Some(Arc::clone(&mysql) as Arc<dyn Passwords>),
         inspection: mysql,
     })
 }
@@ -56,6 +62,7 @@ struct Mysql {
     connections: Connections,
     /// How long a call may take, waiting for others included.
     timeout: Duration,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl Mysql {
@@ -116,6 +123,44 @@ impl DynamicUsers for Mysql {
     }
 }
 
+impl Passwords for Mysql {
+    fn set<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Made, EngineError>> {
+        self.bounded(async move {
+            let (is_own, user) = (self.connections.is_own(username), quote::user(username)?);
+            let set = |server: &_| match is_own {
+                true => Ok(password::set_own(password, server)?),
+                false => Ok(password::set(&user, password, server)?),
+            };
+            self.connections.run(set).await?;
+            Ok(Made::of(Credential::new(username, password.clone())))
+        })
+    }
+
+    fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.bounded(async move {
+            let password = entropy::password(&*self.entropy);
+            let user = format!("IF EXISTS {}", quote::user(username)?);
+            self.connections.run(|server| Ok(password::set(&user, &password, server)?)).await?;
+            match sessions {
+                Sessions::End => remove::end_all_sessions(&self.connections, username).await,
+                Sessions::Leave => Ok(()),
+            }
+        })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<bool, EngineError>> {
+        self.bounded(self.connections.logs_in(username, password))
+    }
+}
+
 impl Inspection for Mysql {
     fn server(&self) -> BoxFuture<'_, Result<ServerInfo, EngineError>> {
         self.bounded(inspect::server(&self.connections))
@@ -125,9 +170,8 @@ impl Inspection for Mysql {
         self.bounded(async move {
             match spec {
                 CredentialSpec::DynamicUser(spec) => inspect::role(&self.connections, spec).await,
-                CredentialSpec::ConnectToken(_) | CredentialSpec::RotatedPassword(_) => {
-                    Ok(RoleInfo::default())
-                }
+                CredentialSpec::RotatedPassword(pair) => inspect::pair(&self.connections, &pair.users).await,
+                CredentialSpec::ConnectToken(_) => Ok(RoleInfo::default()),
             }
         })
     }

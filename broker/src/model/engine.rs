@@ -125,7 +125,7 @@ static POSTGRES: EngineFacts = EngineFacts {
 
 static MYSQL: EngineFacts = EngineFacts {
     name: "mysql",
-    credential_kinds: &[CredentialKind::DynamicUser],
+    credential_kinds: &[CredentialKind::DynamicUser, CredentialKind::RotatedPassword],
     protocol: Some(Protocol::Mysql),
     section: None,
     admin: Admin::Needed,

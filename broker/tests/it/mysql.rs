@@ -1,6 +1,7 @@
 //! MySQL through the front door.
 
 mod left;
+mod rotation;
 mod story;
 mod via;
 

@@ -6,19 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::engine::mysql::failure::{Failure, Kind};
+use crate::engine::kept::log_in;
+use crate::engine::mysql::failure::{ACCESS_DENIED, Failure, Kind};
 use crate::engine::mysql::grants::Grants;
+use crate::engine::postgres::PasswordSource;
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
 
 /// The broker's connections to one server.
 pub(super) struct Connections {
     options: MySqlConnectOptions,
-    password: Secret,
+    password: Arc<dyn PasswordSource>,
     timeout: Duration,
     /// How many may be open at once.
     slots: Semaphore,
@@ -67,7 +69,7 @@ impl Connections {
     /// Connects to nothing yet.
     pub(super) fn new(
         options: MySqlConnectOptions,
-        password: Secret,
+        password: Arc<dyn PasswordSource>,
         at_once: usize,
         timeout: Duration,
         entropy: Arc<dyn Entropy>,
@@ -136,6 +138,25 @@ impl Connections {
         said.ok_or_else(|| Failure::refused("the server gave no version"))
     }
 
+    /// Whether a user logs in with this password.
+    pub(super) async fn logs_in(&self, username: &str, password: &Secret) -> Result<bool, Failure> {
+        let _slot = self.slots.acquire().await.map_err(|_| Failure::refused("the engine is closed"))?;
+        let options = self.options.clone().username(username).password(password.expose());
+        match options.connect().await.map_err(Failure::from) {
+            Ok(connection) => {
+                let _ = connection.close().await;
+                Ok(true)
+            }
+            Err(failure) if failure.is(ACCESS_DENIED) => Ok(false),
+            Err(failure) => Err(failure.at(&self.place())),
+        }
+    }
+
+    /// Whether it is the broker's own user.
+    pub(super) fn is_own(&self, username: &str) -> bool {
+        self.options.get_username() == username
+    }
+
     /// Waits a little, and longer each time: 10 to 20 ms, doubled up to ten times that.
     pub(super) async fn pause(&self, attempt: u32) {
         let base = Duration::from_millis(10) * 2_u32.pow(attempt.min(4) - 1);
@@ -148,8 +169,10 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<Session, Failure> {
-        let options = self.options.clone().password(self.password.expose());
-        let mut connection = options.connect().await?;
+        let connect = |password: Secret| async move {
+            self.options.clone().password(password.expose()).connect().await.map_err(Failure::from)
+        };
+        let mut connection = log_in(&*self.password, connect, |failure| failure.is(ACCESS_DENIED)).await?;
         // Short enough that trying again fits into the time there is. The modes are those that `quote` counts on.
         let seconds = (self.timeout / 4).as_secs().max(1);
         let settings = format!("SET SESSION lock_wait_timeout = {seconds}, SESSION sql_mode = ''");

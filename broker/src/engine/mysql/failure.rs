@@ -73,6 +73,18 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let (kind, detail) = match error {
+            EngineError::Refused { detail } => (Kind::Refused, detail),
+            EngineError::Unavailable { detail } | EngineError::Busy { detail, .. } => {
+                (Kind::Unavailable, detail)
+            }
+        };
+        Self { kind, number: None, detail }
+    }
+}
+
 impl From<Failure> for EngineError {
     fn from(failure: Failure) -> Self {
         match failure.kind {
@@ -129,6 +141,9 @@ const SECRETS_ARE_LONG: usize = 32;
 
 /// ER_PARSE_ERROR
 const SYNTAX: u16 = 1064;
+
+/// ER_ACCESS_DENIED_ERROR: a login with the wrong password, among others
+pub(super) const ACCESS_DENIED: u16 = 1045;
 
 /// ER_NO_SUCH_THREAD
 pub(super) const NO_SUCH_THREAD: u16 = 1094;

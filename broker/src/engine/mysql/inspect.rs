@@ -6,7 +6,7 @@ use crate::config::DynamicUser;
 use crate::engine::mysql::connections::{self, Connections, Flavour};
 use crate::engine::mysql::failure::{Failure, NO_SUCH_GRANT};
 use crate::engine::mysql::grants::Grants;
-use crate::engine::mysql::quote;
+use crate::engine::mysql::{create, quote};
 use crate::engine::{RoleInfo, ServerInfo};
 use verdict::{Facts, Group};
 
@@ -19,6 +19,20 @@ pub(super) async fn server(connections: &Connections) -> Result<ServerInfo, Fail
             Flavour::Mysql => format!("MySQL {}", server.version),
         },
     })
+}
+
+/// Asks the server whether the users of a rotated password are there.
+pub(super) async fn pair(connections: &Connections, users: &[String]) -> Result<RoleInfo, Failure> {
+    let mut info = RoleInfo::default();
+    for username in users {
+        if connections.run(|_| create::find(username)).await?.is_empty() {
+            info.mistakes.push(format!(
+                "there is no user {username:?} that comes from everywhere: CREATE USER {} REQUIRE SSL; and give it its privileges",
+                quote::user(username)?
+            ));
+        }
+    }
+    Ok(info)
 }
 
 /// Asks the server what a user made of `spec` could do, and what the broker lacks for making it.

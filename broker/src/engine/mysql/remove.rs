@@ -13,6 +13,11 @@ pub(super) async fn remove(connections: &Connections, username: &str) -> Result<
     end_sessions(connections, &format!("DROP USER IF EXISTS {}", quote::user(username)?), username).await
 }
 
+/// Ends the sessions of a user that stays.
+pub(super) async fn end_all_sessions(connections: &Connections, username: &str) -> Result<(), Failure> {
+    end_sessions(connections, "DO 0", username).await
+}
+
 /// Ends new logins; succeeds if there is no such user.
 pub(super) fn lock(username: &str) -> Result<String, Failure> {
     Ok(format!("ALTER USER IF EXISTS {} ACCOUNT LOCK", quote::user(username)?))

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::engine::kept::log_in;
 use crate::engine::postgres::PasswordSource;
 use crate::engine::postgres::create::PASSWORD_SETTING;
 use crate::engine::postgres::failure::{Failure, INVALID_PASSWORD, Kind, LOCK_NOT_AVAILABLE};
@@ -124,32 +125,11 @@ impl Connections {
     }
 
     async fn connect(&self, options: &PgConnectOptions) -> Result<PgConnection, Failure> {
-        let password = self.password.password().await?;
-        let refused = match self.connect_with(options, &password).await {
-            Err(failure) if failure.is(INVALID_PASSWORD) => failure,
-            other => return other,
+        let connect = |password: Secret| async move {
+            let options = options.clone().password(password.expose());
+            options.connect().await.map_err(|error| Failure::from(error).at(&self.place()))
         };
-        for other in self.password.others(&password).await {
-            match self.connect_with(options, &other).await {
-                Err(failure) if failure.is(INVALID_PASSWORD) => {}
-                connected => {
-                    if connected.is_ok() {
-                        self.password.was_right(&other);
-                    }
-                    return connected;
-                }
-            }
-        }
-        Err(refused)
-    }
-
-    async fn connect_with(
-        &self,
-        options: &PgConnectOptions,
-        password: &Secret,
-    ) -> Result<PgConnection, Failure> {
-        let options = options.clone().password(password.expose());
-        options.connect().await.map_err(|error| Failure::from(error).at(&self.place()))
+        log_in(&*self.password, connect, |failure| failure.is(INVALID_PASSWORD)).await
     }
 
     fn take(&self) -> Option<PgConnection> {
