@@ -51,6 +51,20 @@ fn a_changed_file_is_loaded_without_being_told() {
 }
 
 #[test]
+fn a_changed_endpoint_changes_what_is_said_of_a_lease_that_is_cached() {
+    run(async {
+        let mut served = told().await;
+        let first = served.get("app-a", &served.dsn("orders-reader")).await.ok();
+        served.settings.config["databases"]["orders"]["endpoints"]["primary"]["connect_timeout"] = json!("7s");
+        reload(&served, "configuration loaded").await;
+        let next = served.get("app-a", &served.dsn("orders-reader")).await.ok();
+        assert_eq!(next["lease_id"], first["lease_id"]);
+        assert_eq!(next["parameters"]["connect_timeout"], json!(7));
+        assert!(next["dsn"].as_str().unwrap().contains("connect_timeout=7"), "{next}");
+    });
+}
+
+#[test]
 fn a_broken_file_is_refused_with_its_reason_and_the_one_before_it_stays() {
     run(async {
         let mut served = told().await;
