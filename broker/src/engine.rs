@@ -110,12 +110,12 @@ pub trait Passwords: Send + Sync {
     /// Gives a user a password that nobody knows. Succeeds if there is no such user.
     fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>>;
 
-    /// Whether a user logs in with this password.
+    /// The credential of a user that logs in with this password, if it does.
     fn verify<'a>(
         &'a self,
         username: &'a str,
         password: &'a Secret,
-    ) -> BoxFuture<'a, Result<bool, EngineError>>;
+    ) -> BoxFuture<'a, Result<Option<Credential>, EngineError>>;
 }
 
 /// What becomes of the sessions of a user that stays.

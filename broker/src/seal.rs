@@ -12,6 +12,8 @@
 //! To rotate without a replica meeting a key that it does not know: add the new key as the last one
 //! everywhere, then move it to the front, and remove the old one when what it sealed has ended.
 
+mod credential;
+
 use std::fmt;
 
 use arc_swap::ArcSwap;
@@ -22,6 +24,8 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, bytes};
 use crate::secret::Secret;
+
+pub use credential::StoredCredential;
 
 /// Seals and opens.
 pub struct Sealer(ArcSwap<Keys>);

@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use crate::broker::Broker;
 use crate::engine::KeptPasswords;
 use crate::ledger::Ledger;
-use crate::model::DatabaseName;
-use crate::seal::{Sealed, Sealer};
+use crate::model::{Credential, DatabaseName};
+use crate::seal::{Sealed, Sealer, StoredCredential};
 use crate::secret::Secret;
 
 /// The passwords of the broker's own users that it has changed itself.
@@ -45,6 +45,29 @@ impl Broker {
 
     pub(super) fn opened(&self, database: &DatabaseName, username: &str, sealed: Vec<u8>) -> Option<Secret> {
         opened(&self.sealer, database, username, sealed)
+    }
+
+    /// With all that the provider says of it, for that is not asked again.
+    pub(super) fn sealed_credential(
+        &self,
+        database: &DatabaseName,
+        username: &str,
+        credential: &Credential,
+    ) -> Vec<u8> {
+        // Strings and numbers always serialize.
+        let text = serde_json::to_string(&StoredCredential::of(credential)).unwrap_or_default();
+        self.sealed(database, username, &Secret::new(text))
+    }
+
+    pub(super) fn opened_credential(
+        &self,
+        database: &DatabaseName,
+        username: &str,
+        sealed: Vec<u8>,
+    ) -> Option<Credential> {
+        let text = self.opened(database, username, sealed)?;
+        let stored: StoredCredential<String> = serde_json::from_str(text.expose()).ok()?;
+        Some(stored.into_credential())
     }
 }
 

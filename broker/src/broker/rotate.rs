@@ -23,7 +23,6 @@ use crate::model::{
     Action, Credential, CredentialKind, DatabaseName, Event, Handle, Lease, LeaseState, Reason, State, Times,
 };
 use crate::policy::Permit;
-use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// When a password is rotated that only an operator rotates: so far ahead that it does not matter.
@@ -119,8 +118,8 @@ impl Broker {
     /// The password of an active lease, from now on in the cache.
     async fn in_use(&self, mint: &Mint, lease: &Lease) -> Result<Option<Arc<cache::Entry>>, MintError> {
         let (username, Some(times)) = (&lease.handle.username, lease.times()) else { return Ok(None) };
-        let Some(secret) = self.kept(&mint.database, username).await? else { return Ok(None) };
-        let entry = Arc::new(cache::Entry::new(lease.id, Credential::new(username, secret), *times));
+        let Some(credential) = self.kept(&mint.database, username).await? else { return Ok(None) };
+        let entry = Arc::new(cache::Entry::new(lease.id, credential, *times));
         self.keep.put(&mint.key, &entry).await;
         Ok(Some(entry))
     }
@@ -191,7 +190,7 @@ impl Broker {
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let (username, adopted) = match &pair.adopt {
             Some(adopt) if is_first => match self.adopted(mint, site, adopt).await? {
-                Some(password) => (adopt.username.as_str(), Some(password)),
+                Some(credential) => (adopt.username.as_str(), Some(credential)),
                 None => (username, None),
             },
             _ => (username, None),
@@ -204,7 +203,7 @@ impl Broker {
         failpoint::pass("mint.pending");
 
         let credential = match adopted {
-            Some(password) => Credential::new(username, password),
+            Some(credential) => credential,
             None => {
                 let password = password(&*self.entropy);
                 let sealed = self.sealed(&mint.database, username, &password);
@@ -224,7 +223,7 @@ impl Broker {
         };
         failpoint::pass("mint.created");
 
-        let sealed = self.sealed(&mint.database, username, &credential.password);
+        let sealed = self.sealed_credential(&mint.database, username, &credential);
         self.ledger.keep_password(&mint.database, username, &sealed, now).await?;
         let next = pair.next(now, mint.ttl).unwrap_or(now + NEVER);
         let expires_at = next + mint.ttl;
@@ -239,7 +238,12 @@ impl Broker {
     }
 
     /// The password that is to be used until the first rotation, if there was none yet.
-    async fn adopted(&self, mint: &Mint, site: &Site, adopt: &Adopt) -> Result<Option<Secret>, MintError> {
+    async fn adopted(
+        &self,
+        mint: &Mint,
+        site: &Site,
+        adopt: &Adopt,
+    ) -> Result<Option<Credential>, MintError> {
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         if self.kept(&mint.database, &adopt.username).await?.is_some() {
             return Ok(None);
@@ -247,8 +251,8 @@ impl Broker {
         let refused = |detail: String| engine(EngineError::Refused { detail });
         let password = adopt.password.read().map_err(|error| refused(error.to_string()))?;
         match site.call(site.engine.verify(&adopt.username, &password)).await.map_err(engine)? {
-            true => Ok(Some(password)),
-            false => Err(refused(format!(
+            Some(credential) => Ok(Some(credential)),
+            None => Err(refused(format!(
                 "the password given in `adopt` is not the one of {:?}: correct it, or leave `adopt` out and the \
                  password is rotated",
                 adopt.username
@@ -270,10 +274,10 @@ impl Broker {
         Ok(())
     }
 
-    /// The password in force of a user, if it is kept and can be opened.
-    async fn kept(&self, database: &DatabaseName, username: &str) -> Result<Option<Secret>, MintError> {
+    /// The credential in force of a user, if it is kept and can be opened.
+    async fn kept(&self, database: &DatabaseName, username: &str) -> Result<Option<Credential>, MintError> {
         let kept = self.ledger.passwords(database, &[username.to_owned()]).await?;
         let Some(sealed) = kept.into_iter().next().and_then(|kept| kept.secret) else { return Ok(None) };
-        Ok(self.opened(database, username, sealed))
+        Ok(self.opened_credential(database, username, sealed))
     }
 }

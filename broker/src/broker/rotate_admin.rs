@@ -43,7 +43,7 @@ impl Broker {
             && let Some(sealed) = kept.pending
             && kept.pending_at.is_some_and(|begun| begun <= stale)
             && let Some(pending) = self.opened(database, username, sealed.clone())
-            && site.call(passwords.verify(username, &pending)).await?
+            && site.call(passwords.verify(username, &pending)).await?.is_some()
         {
             self.ledger.keep_password(database, username, &sealed, now).await?;
         }
@@ -64,7 +64,7 @@ impl Broker {
         }
         failpoint::pass("admin.set");
         // A server that says yes and does nothing would lock us out.
-        if !site.call(passwords.verify(username, &password)).await? {
+        if site.call(passwords.verify(username, &password)).await?.is_none() {
             self.ledger.drop_pending(database, username, &sealed).await?;
             let detail = "it said that the password is changed, and does not take the new one".to_owned();
             return Err(EngineError::Refused { detail }.into());

@@ -1,6 +1,5 @@
 //! What is kept, and how it looks sealed.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -10,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::cache::{CacheKey, MARGIN};
 use crate::entropy::Entropy;
 use crate::id::LeaseId;
-use crate::model::{Credential, EndpointName, Place, Times};
-use crate::seal::{OpenError, Sealed, Sealer};
+use crate::model::{Credential, Times};
+use crate::seal::{OpenError, Sealed, Sealer, StoredCredential};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -87,18 +86,8 @@ impl Entry {
     pub(super) fn seal(&self, sealer: &Sealer, place: &[u8], entropy: &dyn Entropy) -> Sealed {
         // Large enough for a token as the password: growing would leave copies behind.
         let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
-        let stored = Stored {
-            lease: self.lease,
-            username: self.credential.username.as_str(),
-            password: self.credential.password.expose(),
-            places: self
-                .credential
-                .places
-                .iter()
-                .map(|(name, place)| (name.clone(), stored(place)))
-                .collect(),
-            times: self.times,
-        };
+        let credential = StoredCredential::of(&self.credential);
+        let stored = Stored { lease: self.lease, credential, times: self.times };
         serde_json::to_writer(&mut *text, &stored).expect("an entry serializes");
         sealer.seal(&text, place, entropy)
     }
@@ -106,10 +95,7 @@ impl Entry {
     pub(super) fn open(sealed: &Sealed, sealer: &Sealer, place: &[u8]) -> Result<Self, OpenError> {
         let text = sealer.open(sealed, place)?;
         let stored: Stored<String> = serde_json::from_slice(&text).map_err(|_| OpenError::Malformed)?;
-        let places = stored.places.into_iter().map(|(name, place)| (name, opened(place))).collect();
-        let credential =
-            Credential { username: stored.username, password: Secret::new(stored.password), places };
-        Ok(Self::new(stored.lease, credential, stored.times))
+        Ok(Self::new(stored.lease, stored.credential.into_credential(), stored.times))
     }
 }
 
@@ -128,36 +114,8 @@ impl fmt::Debug for Rendered {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(bound(deserialize = "Text: Deserialize<'de>"))]
 struct Stored<Text> {
     lease: LeaseId,
-    username: Text,
-    password: Text,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    places: BTreeMap<EndpointName, StoredPlace<Text>>,
+    credential: StoredCredential<Text>,
     times: Times,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredPlace<Text> {
-    host: Option<Text>,
-    port: Option<u16>,
-    username: Option<Text>,
-    password: Option<Text>,
-    dbname: Option<Text>,
-}
-
-fn stored(place: &Place) -> StoredPlace<&str> {
-    StoredPlace {
-        host: place.host.as_deref(),
-        port: place.port,
-        username: place.username.as_deref(),
-        password: place.password.as_ref().map(Secret::expose),
-        dbname: place.dbname.as_deref(),
-    }
-}
-
-fn opened(place: StoredPlace<String>) -> Place {
-    let StoredPlace { host, port, username, password, dbname } = place;
-    Place { host, port, username, password: password.map(Secret::new), dbname }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::CredentialSpec;
 use crate::engine::{ConnectTokens, DynamicUsers, Engine, EngineError, Made, NewUser, Passwords, Sessions};
-use crate::model::{CredentialKind, Handle};
+use crate::model::{Credential, CredentialKind, Handle};
 use crate::secret::Secret;
 
 /// A credential to be made.
@@ -58,8 +58,8 @@ impl Engine {
         }
     }
 
-    /// Whether a user logs in with this password.
-    pub async fn verify(&self, username: &str, password: &Secret) -> Result<bool, EngineError> {
+    /// The credential of a user that logs in with this password, if it does.
+    pub async fn verify(&self, username: &str, password: &Secret) -> Result<Option<Credential>, EngineError> {
         self.passwords()?.verify(username, password).await
     }
 

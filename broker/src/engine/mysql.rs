@@ -156,8 +156,11 @@ impl Passwords for Mysql {
         &'a self,
         username: &'a str,
         password: &'a Secret,
-    ) -> BoxFuture<'a, Result<bool, EngineError>> {
-        self.bounded(self.connections.logs_in(username, password))
+    ) -> BoxFuture<'a, Result<Option<Credential>, EngineError>> {
+        self.bounded(async move {
+            let logs_in = self.connections.logs_in(username, password).await?;
+            Ok(logs_in.then(|| Credential::new(username, password.clone())))
+        })
     }
 }
 

@@ -18,9 +18,10 @@ use self::calls::Calls;
 use self::resolve::Resolved;
 use crate::config::{CredentialSpec, Database, DynamicUser, EndpointKind};
 use crate::engine::{
-    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, RoleInfo, ServerInfo, Tools,
+    BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
+    ServerInfo, Sessions, Tools,
 };
-use crate::model::{EngineKind, Handle};
+use crate::model::{Credential, EngineKind, Handle};
 use crate::secret::Secret;
 
 /// Builds the engine. Asks nothing until it is used.
@@ -43,7 +44,7 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     Ok(Engine {
         kind: EngineKind::Neon,
         dynamic_users: Some(Arc::clone(&neon) as Arc<dyn DynamicUsers>),
-        passwords: None,
+        passwords: Some(Arc::clone(&neon) as Arc<dyn Passwords>),
         connect_tokens: None,
         inspection: neon,
     })
@@ -168,6 +169,35 @@ impl DynamicUsers for Neon {
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
         self.there(move |resolved| async move { resolved.postgres.list(prefix).await })
+    }
+}
+
+impl Passwords for Neon {
+    fn set<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Made, EngineError>> {
+        self.there(move |resolved| async move {
+            let mut made = resolved.postgres.set(username, password).await?;
+            made.credential.places.clone_from(&resolved.places);
+            Ok(made)
+        })
+    }
+
+    fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.there(move |resolved| async move { resolved.postgres.unset(username, sessions).await })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Option<Credential>, EngineError>> {
+        self.there(move |resolved| async move {
+            let found = resolved.postgres.verify(username, password).await?;
+            Ok(found.map(|found| Credential { places: resolved.places.clone(), ..found }))
+        })
     }
 }
 

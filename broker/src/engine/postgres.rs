@@ -115,6 +115,22 @@ impl Postgres {
         })
     }
 
+    /// Runs a statement that is made with an expression for what the server is given as the password.
+    async fn with_password(
+        &self,
+        password: &Secret,
+        statement: impl Fn(&str) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
+        if self.wants_passwords {
+            let expression = format!("current_setting('{}')", create::PASSWORD_SETTING);
+            self.connections.run_with(Some(password), &statement(&expression)?).await?;
+        } else {
+            let verifier = quote::literal(&self.verifier(password)?)?;
+            self.connections.run(&statement(&verifier)?).await?;
+        }
+        Ok(())
+    }
+
     fn verifier(&self, password: &Secret) -> Result<String, Failure> {
         let salt = entropy::bytes(&*self.entropy);
         scram::verifier(password, &salt)
@@ -144,14 +160,7 @@ impl DynamicUsers for Postgres {
 
     fn create<'a>(&'a self, user: &'a NewUser<'a>) -> BoxFuture<'a, Result<Made, EngineError>> {
         self.bounded(async move {
-            if self.wants_passwords {
-                let password = format!("current_setting('{}')", create::PASSWORD_SETTING);
-                let statement = create::create(user, &password)?;
-                self.connections.run_with(Some(user.password), &statement).await?;
-            } else {
-                let verifier = quote::literal(&self.verifier(user.password)?)?;
-                self.connections.run(&create::create(user, &verifier)?).await?;
-            }
+            self.with_password(user.password, |password| create::create(user, password)).await?;
             Ok(Made::of(Credential::new(user.name, user.password.clone())))
         })
     }
@@ -199,16 +208,15 @@ impl Passwords for Postgres {
         password: &'a Secret,
     ) -> BoxFuture<'a, Result<Made, EngineError>> {
         self.bounded(async move {
-            let verifier = self.verifier(password)?;
-            self.connections.run(&password::set(username, &verifier)?).await?;
+            self.with_password(password, |password| password::set(username, password)).await?;
             Ok(Made::of(Credential::new(username, password.clone())))
         })
     }
 
     fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>> {
         self.bounded(async move {
-            let verifier = self.verifier(&entropy::password(&*self.entropy))?;
-            let unset = self.connections.run(&password::set(username, &verifier)?).await;
+            let nobodys = entropy::password(&*self.entropy);
+            let unset = self.with_password(&nobodys, |password| password::set(username, password)).await;
             match unset {
                 // Who is not there has no password and no sessions.
                 Err(failure) if failure.is(UNDEFINED_OBJECT) => return Ok(()),
@@ -225,8 +233,11 @@ impl Passwords for Postgres {
         &'a self,
         username: &'a str,
         password: &'a Secret,
-    ) -> BoxFuture<'a, Result<bool, EngineError>> {
-        self.bounded(self.connections.logs_in(username, password))
+    ) -> BoxFuture<'a, Result<Option<Credential>, EngineError>> {
+        self.bounded(async move {
+            let logs_in = self.connections.logs_in(username, password).await?;
+            Ok(logs_in.then(|| Credential::new(username, password.clone())))
+        })
     }
 }
 

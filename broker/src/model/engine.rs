@@ -155,7 +155,7 @@ static PLANETSCALE_MYSQL: EngineFacts = EngineFacts {
 
 static NEON: EngineFacts = EngineFacts {
     name: "neon",
-    credential_kinds: &[CredentialKind::DynamicUser],
+    credential_kinds: &[CredentialKind::DynamicUser, CredentialKind::RotatedPassword],
     protocol: Some(Protocol::Postgres),
     section: Some("neon"),
     admin: Admin::Needed,

@@ -5,6 +5,7 @@ mod endpoints;
 mod inspect;
 mod misbehaviour;
 mod passwords;
+mod rotation;
 mod sleep;
 mod users;
 

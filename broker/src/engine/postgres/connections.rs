@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::engine::kept::log_in;
 use crate::engine::postgres::PasswordSource;
 use crate::engine::postgres::create::PASSWORD_SETTING;
-use crate::engine::postgres::failure::{Failure, INVALID_PASSWORD, Kind, LOCK_NOT_AVAILABLE};
+use crate::engine::postgres::failure::{Failure, Kind, LOCK_NOT_AVAILABLE};
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
 
@@ -115,7 +115,7 @@ impl Connections {
                 let _ = connection.close().await;
                 Ok(true)
             }
-            Err(failure) if failure.is(INVALID_PASSWORD) => Ok(false),
+            Err(failure) if failure.is_wrong_password() => Ok(false),
             Err(failure) => Err(failure.at(&self.place())),
         }
     }
@@ -129,7 +129,7 @@ impl Connections {
             let options = options.clone().password(password.expose());
             options.connect().await.map_err(|error| Failure::from(error).at(&self.place()))
         };
-        log_in(&*self.password, connect, |failure| failure.is(INVALID_PASSWORD)).await
+        log_in(&*self.password, connect, Failure::is_wrong_password).await
     }
 
     fn take(&self) -> Option<PgConnection> {

@@ -42,6 +42,12 @@ impl Failure {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether a login was refused for its password. Neon's proxy says so with another code.
+    pub(super) fn is_wrong_password(&self) -> bool {
+        self.is(INVALID_PASSWORD)
+            || self.is(INTERNAL_ERROR) && self.detail.contains("password authentication failed")
+    }
+
     /// The same, said after `context`.
     pub(super) fn at(self, context: &str) -> Self {
         Self { detail: format!("{context}: {}", self.detail), ..self }
@@ -169,7 +175,7 @@ pub(super) const DEPENDENT_OBJECTS: &str = "2BP01";
 pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A login with the wrong password.
-pub(super) const INVALID_PASSWORD: &str = "28P01";
+const INVALID_PASSWORD: &str = "28P01";
 
 /// undefined_object: there is no such role.
 pub(super) const UNDEFINED_OBJECT: &str = "42704";

@@ -3,9 +3,10 @@
 use crate::engine::postgres::failure::Failure;
 use crate::engine::postgres::{quote, remove};
 
-/// Gives the user another password.
-pub(super) fn set(username: &str, verifier: &str) -> Result<String, Failure> {
-    Ok(format!("ALTER ROLE {} PASSWORD {}", quote::identifier(username)?, quote::literal(verifier)?))
+/// Gives the user another password; `password` is an expression for what the server is given as that.
+pub(super) fn set(username: &str, password: &str) -> Result<String, Failure> {
+    let alter = quote::literal(&format!("ALTER ROLE {} PASSWORD ", quote::identifier(username)?))?;
+    Ok(quote::block(&format!("BEGIN EXECUTE {alter} || quote_literal({password}); END"))?)
 }
 
 /// Ends the user's sessions.

@@ -55,7 +55,8 @@ fn a_changed_endpoint_changes_what_is_said_of_a_lease_that_is_cached() {
     run(async {
         let mut served = told().await;
         let first = served.get("app-a", &served.dsn("orders-reader")).await.ok();
-        served.settings.config["databases"]["orders"]["endpoints"]["primary"]["connect_timeout"] = json!("7s");
+        served.settings.config["databases"]["orders"]["endpoints"]["primary"]["connect_timeout"] =
+            json!("7s");
         reload(&served, "configuration loaded").await;
         let next = served.get("app-a", &served.dsn("orders-reader")).await.ok();
         assert_eq!(next["lease_id"], first["lease_id"]);

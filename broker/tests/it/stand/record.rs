@@ -93,6 +93,9 @@ fn passwords(headers: &HeaderMap, text: &str) -> Vec<String> {
         let signature = signature.trim_start_matches("%3D").trim_start_matches('=');
         return vec![signature.chars().take_while(char::is_ascii_hexdigit).collect()];
     }
+    if let Some((_, password)) = text.split_once("pscale_pw_") {
+        return vec![password.chars().take_while(char::is_ascii_alphanumeric).collect()];
+    }
     // Passwords of ours are 32 letters and digits: no format has to quote or encode anything in them.
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
     let is_random = |word: &&str| word.len() == 32 && word.chars().any(char::is_uppercase);
