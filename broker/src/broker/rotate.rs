@@ -28,8 +28,8 @@ use crate::time::Timestamp;
 /// When a password is rotated that only an operator rotates: so far ahead that it does not matter.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// How often it is looked whether another one is done: for four seconds.
-const LOOKS: u32 = 80;
+/// How often it is looked whether another one is done: for ten seconds.
+const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 impl Broker {
