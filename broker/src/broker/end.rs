@@ -74,6 +74,9 @@ impl Broker {
 
     async fn remove(&self, lease: &Lease) -> Result<(), EngineError> {
         let site = self.site(&lease.database)?;
+        if self.leaves_nothing(lease).await? {
+            return Ok(());
+        }
         let sessions = match &lease.state {
             State::Draining { reason: Reason::Incident | Reason::Released, .. } => Sessions::End,
             _ => Sessions::Leave,

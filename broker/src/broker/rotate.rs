@@ -245,11 +245,13 @@ impl Broker {
         adopt: &Adopt,
     ) -> Result<Option<Credential>, MintError> {
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
-        if self.kept(&mint.database, &adopt.username).await?.is_some() {
-            return Ok(None);
-        }
         let refused = |detail: String| engine(EngineError::Refused { detail });
         let password = adopt.password.read().map_err(|error| refused(error.to_string()))?;
+        // Another one was set since; the same one is kept if a crash came between.
+        let kept = self.kept(&mint.database, &adopt.username).await?;
+        if kept.is_some_and(|kept| kept.password != password) {
+            return Ok(None);
+        }
         match site.call(site.engine.verify(&adopt.username, &password)).await.map_err(engine)? {
             Some(credential) => Ok(Some(credential)),
             None => Err(refused(format!(
@@ -258,6 +260,19 @@ impl Broker {
                 adopt.username
             ))),
         }
+    }
+
+    /// Whether there is nothing of a rotation to undo: the database was told of no new password, or the one that it was
+    /// told of is kept as the one in force. Then the password is left alone: it may be one that was to be adopted.
+    pub(super) async fn leaves_nothing(&self, lease: &Lease) -> Result<bool, EngineError> {
+        if lease.handle.kind != CredentialKind::RotatedPassword
+            || !matches!(lease.state, State::Pending { .. })
+        {
+            return Ok(false);
+        }
+        let kept = self.ledger.passwords(&lease.database, std::slice::from_ref(&lease.handle.username)).await;
+        let kept = kept.map_err(|error| EngineError::Unavailable { detail: error.to_string() })?;
+        Ok(kept.iter().all(|kept| kept.pending.is_none()))
     }
 
     /// From now on its password is only good: for a `ttl`, as it was promised to those who have it.
