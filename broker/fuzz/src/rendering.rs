@@ -95,6 +95,12 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("the attributes hold a control character")
     } else if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
         Some("the attributes are libpq's")
+    } else if target.protocol == Protocol::Mysql
+        && target.channel_binding
+        && target.mode != Mode::Plaintext
+        && format == Format::Uri
+    {
+        Some("channel binding is SCRAM's")
     } else if format == Format::MyCnf && target.mode == Mode::VerifyCa {
         Some("its readers verify all or nothing")
     } else if format == Format::MyCnf && texts.iter().chain([&path]).any(|text| is_long(text)) {
