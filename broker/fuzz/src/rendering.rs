@@ -95,11 +95,7 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("the attributes hold a control character")
     } else if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
         Some("the attributes are libpq's")
-    } else if target.protocol == Protocol::Mysql
-        && target.channel_binding
-        && target.mode != Mode::Plaintext
-        && format == Format::Uri
-    {
+    } else if target.protocol == Protocol::Mysql && is_bound(target) && format == Format::Uri {
         Some("channel binding is SCRAM's")
     } else if format == Format::MyCnf && target.mode == Mode::VerifyCa {
         Some("its readers verify all or nothing")
@@ -115,6 +111,11 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
     } else {
         None
     }
+}
+
+/// Whether the server is to prove that nobody stands between; without TLS there is nothing to prove it by.
+fn is_bound(target: &Target<'_>) -> bool {
+    target.channel_binding && target.mode != Mode::Plaintext
 }
 
 /// More than a line of an option file takes.
@@ -157,7 +158,7 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
     if !matches!(format, Format::Pgpass | Format::Dotenv) {
         all.push(("connect_timeout", &seconds));
     }
-    if target.channel_binding && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+    if is_bound(target) && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
         all.push(("channel_binding", "require"));
     }
     if let (Format::Json, Trust::Private { pem }) = (format, target.trust) {
