@@ -44,6 +44,8 @@ pub struct App {
     /// Ends all tasks.
     pub stop: CancellationToken,
     file: PathBuf,
+    /// Tells whether one of the files that the configuration in force was read from has changed since.
+    read: ArcSwap<Vec<u8>>,
     ground: Ground,
     reaper: Mutex<Option<Reaper>>,
     tasks: Mutex<JoinSet<()>>,
@@ -61,6 +63,8 @@ impl App {
         crate::tls::provider();
         let metrics = Metrics::new();
         let config = Arc::new(config);
+        // Before the files are: what changes meanwhile is read once more.
+        let read = watch::read(&config);
         let ground = Ground::new(&config, clock.clone(), entropy.clone(), metrics.clone())?;
         let (ledger, sealer) = (ground.ledger.clone(), ground.sealer.clone());
         let cache = current::cache(&config, sealer.clone(), &clock, &entropy).await?;
@@ -86,6 +90,7 @@ impl App {
             clock,
             stop,
             file,
+            read: ArcSwap::from_pointee(read),
             ground,
         });
         app.spawn_tasks().await;
@@ -115,6 +120,7 @@ impl App {
         let config = Arc::new(Config::load(&self.file)?);
         let before = self.current.load_full();
         let sites = self.broker.sites.load_full();
+        let read = watch::read(&config);
         let (current, sites) = Current::build(config, Some((&before, &sites)), &self.ground)?;
         // Whoever asks next finds the issuers' keys there, if they can be had.
         if !Arc::ptr_eq(&current.identity, &before.identity) {
@@ -127,6 +133,7 @@ impl App {
         }
         self.broker.sites.store(Arc::new(sites));
         self.current.store(Arc::new(current));
+        self.read.store(Arc::new(read));
         if let Some(reaper) = self.reaper.lock().await.as_mut() {
             reaper.cover();
         }

@@ -86,12 +86,19 @@ pub struct Config {
     warnings: Vec<Mistake>,
     #[serde(skip)]
     files: Vec<std::path::PathBuf>,
+    #[serde(skip)]
+    text: Vec<u8>,
 }
 
 impl Config {
     /// What is not wrong, but may not be meant.
     pub fn warnings(&self) -> &[Mistake] {
         &self.warnings
+    }
+
+    /// The text that it was read from, without the files that it names.
+    pub fn text(&self) -> &[u8] {
+        &self.text
     }
 }
 

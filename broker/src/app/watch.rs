@@ -3,21 +3,19 @@
 //! Files are compared by content, at intervals: that works on every file system, and with the symbolic
 //! links that Kubernetes swaps when it updates a mounted ConfigMap or Secret.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 
 use crate::app::App;
+use crate::config::Config;
 
-/// Watches until the application stops. `reloaded` is called after each load that succeeded.
-pub async fn watch(app: Arc<App>, reloaded: impl Fn(&App) + Send) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => return tracing::error!(%error, "SIGHUP cannot be watched for"),
-    };
-    let mut seen = fingerprint(&app).await;
+/// Watches until the application stops. `reloaded` is called after each load that succeeded. What came since `hangup`
+/// was made, or was changed since the configuration was read, counts as well.
+pub async fn watch(app: Arc<App>, mut hangup: Signal, reloaded: impl Fn(&App) + Send) {
+    let mut seen = app.read.load().as_ref().clone();
     loop {
         let config = app.current.load().config.clone();
         let asked = tokio::select! {
@@ -25,33 +23,39 @@ pub async fn watch(app: Arc<App>, reloaded: impl Fn(&App) + Send) {
             _ = hangup.recv() => true,
             () = tokio::time::sleep(config.server.reload_every.0) => false,
         };
-        let present = fingerprint(&app).await;
+        let (file, named) = (app.file.clone(), config.files());
+        let read = move || fingerprint(&content(&file), &named);
+        let present = tokio::task::spawn_blocking(read).await.unwrap_or_default();
         if !asked && present == seen {
             continue;
         }
-        if app.reload().await.is_ok() {
-            reloaded(&app);
-            // The new configuration may name other files. Those that both name may have changed since they were read.
-            let same = app.current.load().config.files() == config.files();
-            seen = if same { present } else { fingerprint(&app).await };
-        } else {
-            seen = present;
-        }
+        seen = match app.reload().await {
+            Ok(()) => {
+                reloaded(&app);
+                app.read.load().as_ref().clone()
+            }
+            Err(_) => present,
+        };
     }
 }
 
-/// A digest of the contents of the file and of all files that it names. One that cannot be read counts as empty.
-async fn fingerprint(app: &App) -> Vec<u8> {
-    let named = app.current.load().config.files();
-    let files: Vec<PathBuf> = std::iter::once(app.file.clone()).chain(named).collect();
-    let read = move || {
-        let mut digest = Context::new(&SHA256);
-        for file in files {
-            let content = std::fs::read(&file).unwrap_or_default();
-            digest.update(&(content.len() as u64).to_be_bytes());
-            digest.update(&content);
-        }
-        digest.finish().as_ref().to_vec()
+/// What `config` was read from, and what the files that it names hold at present.
+pub(super) fn read(config: &Config) -> Vec<u8> {
+    fingerprint(config.text(), &config.files())
+}
+
+fn fingerprint(text: &[u8], named: &[PathBuf]) -> Vec<u8> {
+    let mut digest = Context::new(&SHA256);
+    let mut add = |content: &[u8]| {
+        digest.update(&(content.len() as u64).to_be_bytes());
+        digest.update(content);
     };
-    tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    add(text);
+    named.iter().for_each(|file| add(&content(file)));
+    digest.finish().as_ref().to_vec()
+}
+
+/// Of what cannot be read: nothing.
+fn content(file: &Path) -> Vec<u8> {
+    std::fs::read(file).unwrap_or_default()
 }

@@ -14,10 +14,10 @@ use crate::telemetry::start_log;
 use crate::time::SystemClock;
 
 pub(super) async fn run(file: File) -> anyhow::Result<()> {
-    // From here on no signal ends us without order; SIGHUP has nothing to do until something is loaded.
+    // From here on no signal ends us without order, and none is missed.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let _hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let config = file.load()?;
     start_log(config.server.log);
     for warning in config.warnings() {
@@ -31,7 +31,7 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
     let (public, admin) = listeners.addresses()?;
     let tls = app.current.load().config.server.tls.is_some();
     tracing::info!(%public, %admin, tls, version = env!("CARGO_PKG_VERSION"), "listening");
-    let mut serving = tokio::spawn(serve(app.clone(), listeners));
+    let mut serving = tokio::spawn(serve(app.clone(), listeners, hangup));
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
         _ = terminate.recv() => None,

@@ -29,6 +29,7 @@ impl Config {
             .map_err(|error| wrong(vec![syntax_mistake(&error)]))?;
         let mut config = understand(text, &tree).map_err(|mistakes| wrong(mistakes.locate(&tree)))?;
         config.resolve_files(file.parent().unwrap_or(Path::new("")));
+        config.text = text.as_bytes().to_vec();
         config.warnings = config.doubts().locate(&tree);
         match config.check().locate(&tree) {
             mistakes if mistakes.is_empty() => Ok(config),

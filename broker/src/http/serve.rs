@@ -10,6 +10,7 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::signal::unix::Signal;
 
 use crate::app::{App, watch};
 use crate::config::{Limits, ServerTls};
@@ -55,14 +56,15 @@ impl Listeners {
     }
 }
 
-/// Serves until the application stops; then requests in flight end, at most for `server.grace`.
-pub async fn serve(app: Arc<App>, listeners: Listeners) -> Result<(), ServeError> {
+/// Serves until the application stops; then requests in flight end, at most for `server.grace`. On `hangup` the
+/// configuration is loaded again.
+pub async fn serve(app: Arc<App>, listeners: Listeners, hangup: Signal) -> Result<(), ServeError> {
     let config = app.current.load().config.clone();
     let (limits, grace) = (config.server.limits.clone(), config.server.grace.0);
     let handle = Handle::new();
     tokio::spawn(stop_with(app.clone(), handle.clone(), grace));
     let tls = config.server.tls.as_ref().map(tls_of).transpose()?;
-    tokio::spawn(watch(app.clone(), {
+    tokio::spawn(watch(app.clone(), hangup, {
         let tls = tls.clone();
         move |app| reload_certificate(app, tls.as_ref())
     }));

@@ -29,6 +29,7 @@ use dsn_broker::secret::Secret;
 use dsn_broker::time::{Clock, ManualClock, SystemClock, Timestamp};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::OnceCell;
 
 pub use caller::{Answer, Caller, client};
@@ -104,7 +105,7 @@ impl Stand {
         let (public, admin) = listeners.addresses().unwrap();
         let serving = tokio::spawn({
             let app = app.clone();
-            async move { serve(app, listeners).await.unwrap() }
+            async move { serve(app, listeners, signal(SignalKind::hangup()).unwrap()).await.unwrap() }
         });
         Self {
             url: format!("https://localhost:{}", public.port()),

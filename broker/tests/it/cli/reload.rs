@@ -1,9 +1,10 @@
 //! A running broker and its changing configuration.
 
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::program::settings;
-use crate::stand::{Process, Settings, role, run};
+use crate::stand::{Process, Settings, role, run, until};
 
 const BOUND: &str = "/bindings/0/roles";
 
@@ -47,6 +48,31 @@ fn a_changed_file_is_loaded_without_being_told() {
         served.settings.write();
         served.said(before, |line| line["message"] == "configuration loaded").await;
         served.get("app-a", &served.dsn("orders-new")).await.ok();
+    });
+}
+
+#[test]
+fn what_changes_while_it_starts_is_loaded_as_well() {
+    run(async {
+        let mut settings = settings().await;
+        settings.migrate().await;
+        // A cache that does not answer: it has read its configuration, and does not listen yet.
+        let cache = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("rediss://{}", cache.local_addr().unwrap());
+        settings.config["cache"]["redis"]["url"] = settings.secret("redis", &url);
+        let before = settings.config.clone();
+        add_role(&mut settings);
+        settings.write();
+        let (file, changed) = (settings.file(), std::fs::read(settings.file()).unwrap());
+        settings.config = before;
+        let starting = Process::again(settings, &[]);
+        let changing = async {
+            let silent = cache.accept().await.unwrap();
+            std::fs::write(&file, &changed).unwrap();
+            silent
+        };
+        let (served, _silent) = tokio::join!(starting, changing);
+        until(async || served.get("app-a", &served.dsn("orders-new")).await.status == 200).await;
     });
 }
 

@@ -1,9 +1,10 @@
 //! Whichever step of a rotation a crash hits, what was promised is kept.
 
 use dsn_broker::time::{Clock as _, ManualClock, SystemClock};
+use reqwest::Method;
 
 use super::*;
-use crate::stand::{Process, run};
+use crate::stand::{Process, run, until};
 
 #[test]
 fn whichever_step_a_crash_hits_the_password_in_use_goes_on() {
@@ -50,6 +51,52 @@ async fn recovers_from(point: &str) {
     let next = fetch(&stand).await;
     assert!(works(&next).await && works(&present).await, "{point}");
     assert_ne!(user(&next), user(&present));
+    let settings = stand.stop().await;
+    assert_eq!(settings.flaws().await, [""; 0]);
+}
+
+#[test]
+fn whichever_step_of_an_adoption_a_crash_hits_the_password_stays_as_it_is() {
+    for point in ["mint.pending", "mint.created", "mint.active"] {
+        run(adopts_after(point));
+    }
+}
+
+async fn adopts_after(point: &str) {
+    let (mut settings, users) = settings(json!("manual")).await;
+    let set = format!("alter role {} password 'Adopted-3'", users[0]);
+    settings.world.orders().execute(&settings.target, &set).await.unwrap();
+    let adopt = json!({ "username": users[0], "password": settings.secret("adopted", "Adopted-3") });
+    settings.merge(&json!({ "roles": { "orders-rotated": { "credential": { "adopt": adopt } } } }));
+    settings.migrate().await;
+
+    // It would adopt the password before it listens: the role comes when it does.
+    let complete = settings.config.clone();
+    settings.config["roles"].as_object_mut().unwrap().remove("orders-rotated");
+    settings.config["bindings"] = json!([]);
+    let mut process = Process::again(settings, &[("DSN_BROKER_FAIL", point)]).await;
+    process.settings.config = complete;
+    process.settings.write();
+    process.signal("HUP").await;
+    let (path, proof) = (process.dsn("orders-rotated"), process.token("app-orders"));
+    until(async || process.call(Method::GET, &path, &proof).await.is_err()).await;
+    let (_, settings, _) = process.ended().await;
+
+    let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(600));
+    let stand = Stand::at(settings, clock).await;
+    let present = stand.caller("app-orders").dsn("orders-rotated").await;
+    assert_eq!(
+        (user(&present), &present["parameters"]["password"]),
+        (users[0].as_str(), &json!("Adopted-3"))
+    );
+    let states = "select string_agg(state, ' ' order by id) from leases where due_at is not null";
+    stand
+        .until(|| async {
+            let states = stand.at_ledger(states).await;
+            if states == "active" { Ok(()) } else { Err(format!("{point}: {states}")) }
+        })
+        .await;
+    assert!(works(&present).await, "{point}");
     let settings = stand.stop().await;
     assert_eq!(settings.flaws().await, [""; 0]);
 }
