@@ -20,6 +20,8 @@ use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, bytes};
@@ -119,6 +121,20 @@ impl Sealer {
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad(&header, place), &mut text)
             .expect("a short plaintext");
         Sealed([&header, &nonce[..], &text, tag.as_ref()].concat())
+    }
+
+    /// Seals a value, as JSON. Its keys are strings.
+    #[expect(clippy::expect_used, reason = "values under string keys always serialize")]
+    pub fn seal_json(&self, value: &impl Serialize, place: &[u8], entropy: &dyn Entropy) -> Sealed {
+        // Large enough for a token as the password: growing would leave copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        serde_json::to_writer(&mut *text, value).expect("a value serializes");
+        self.seal(&text, place, entropy)
+    }
+
+    /// Opens a value that was sealed at `place`.
+    pub fn open_json<T: DeserializeOwned>(&self, sealed: &Sealed, place: &[u8]) -> Result<T, OpenError> {
+        serde_json::from_slice(&self.open(sealed, place)?).map_err(|_| OpenError::Malformed)
     }
 
     /// Opens what was sealed at `place`.

@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::engine::KeptPasswords;
 use crate::ledger::Ledger;
 use crate::model::{Credential, DatabaseName};
-use crate::seal::{Sealed, Sealer, StoredCredential};
+use crate::seal::{OpenError, Sealed, Sealer, StoredCredential};
 use crate::secret::Secret;
 
 /// The passwords of the broker's own users that it has changed itself.
@@ -54,9 +54,8 @@ impl Broker {
         username: &str,
         credential: &Credential,
     ) -> Vec<u8> {
-        // Strings and numbers always serialize.
-        let text = serde_json::to_string(&StoredCredential::of(credential)).unwrap_or_default();
-        self.sealed(database, username, &Secret::new(text))
+        let (stored, place) = (StoredCredential::of(credential), place(database, username));
+        self.sealer.seal_json(&stored, place.as_bytes(), &*self.entropy).as_bytes().to_vec()
     }
 
     pub(super) fn opened_credential(
@@ -65,22 +64,22 @@ impl Broker {
         username: &str,
         sealed: Vec<u8>,
     ) -> Option<Credential> {
-        let text = self.opened(database, username, sealed)?;
-        let stored: StoredCredential<String> = serde_json::from_str(text.expose()).ok()?;
+        let opened = self.sealer.open_json(&Sealed::from_bytes(sealed), place(database, username).as_bytes());
+        let stored: StoredCredential<String> = said(database, username, opened)?;
         Some(stored.into_credential())
     }
 }
 
 fn opened(sealer: &Sealer, database: &DatabaseName, username: &str, sealed: Vec<u8>) -> Option<Secret> {
     let opened = sealer.open(&Sealed::from_bytes(sealed), place(database, username).as_bytes());
-    match opened.map(|text| std::str::from_utf8(&text).map(Secret::new)) {
-        Ok(Ok(password)) => Some(password),
-        Ok(Err(_)) => None,
-        Err(error) => {
-            tracing::error!(database.name = %database, user = username, %error, "a password in the ledger does not open");
-            None
-        }
-    }
+    std::str::from_utf8(&said(database, username, opened)?).map(Secret::new).ok()
+}
+
+fn said<T>(database: &DatabaseName, username: &str, opened: Result<T, OpenError>) -> Option<T> {
+    let not = |error: &OpenError| {
+        tracing::error!(database.name = %database, user = username, %error, "a password in the ledger does not open");
+    };
+    opened.inspect_err(not).ok()
 }
 
 /// No name of a database has a blank in it.

@@ -19,6 +19,7 @@ use crate::model::{
     State, Times,
 };
 use crate::policy::Permit;
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// What is to be made, and for whom: all of it owned, so that it is finished even if the caller goes away.
@@ -148,7 +149,6 @@ impl Broker {
     }
 
     async fn mint_now(&self, mint: &Mint) -> Result<Arc<cache::Entry>, MintError> {
-        let started = tokio::time::Instant::now();
         failpoint::pass("mint.start");
         let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let site = self.site(&mint.database).map_err(engine)?;
@@ -165,20 +165,8 @@ impl Broker {
         failpoint::pass("mint.pending");
 
         let password = password(&*self.entropy);
-        let new =
-            New { spec, name: &name, password: &password, parameters: &mint.role.parameters, ttl: mint.ttl };
-        let made = site.call(site.engine.make(&new)).await;
-        self.metrics.mint(&mint.database, started.elapsed(), made.is_ok());
-        let Made { credential, id: provider_id, lifetime } = match made {
-            Ok(made) => made,
-            Err(error) => {
-                // What did not answer may still be done: that is undone at the deadline, when it must be over.
-                if !matches!(error, EngineError::Unavailable { .. }) {
-                    self.condemn(&lease).await;
-                }
-                return Err(engine(error));
-            }
-        };
+        let made = self.make(mint, &site, &lease, &password).await?;
+        let Made { credential, id: provider_id, lifetime } = made;
         failpoint::pass("mint.created");
 
         lease.handle.id = provider_id;
@@ -212,6 +200,31 @@ impl Broker {
         }
     }
 
+    /// Has the engine make what this lease is for.
+    pub(super) async fn make(
+        &self,
+        mint: &Mint,
+        site: &Site,
+        lease: &Lease,
+        password: &Secret,
+    ) -> Result<Made, MintError> {
+        let started = tokio::time::Instant::now();
+        let Role { credential: spec, parameters, .. } = &mint.role;
+        let new = New { spec, name: &lease.handle.username, password, parameters, ttl: mint.ttl };
+        let made = site.call(site.engine.make(&new)).await;
+        self.metrics.mint(&mint.database, started.elapsed(), made.is_ok());
+        match made {
+            Ok(made) => Ok(made),
+            Err(source) => {
+                // What did not answer may still be done: that is undone at the deadline, when it must be over.
+                if !matches!(source, EngineError::Unavailable { .. }) {
+                    self.condemn(lease).await;
+                }
+                Err(MintError::Engine { database: mint.database.clone(), source })
+            }
+        }
+    }
+
     pub(super) async fn activate(
         &self,
         mint: &Mint,
@@ -234,7 +247,7 @@ impl Broker {
     }
 
     /// Has the reaper undo a lease now, rather than at its deadline.
-    pub(super) async fn condemn(&self, lease: &Lease) {
+    async fn condemn(&self, lease: &Lease) {
         if let Err(error) = self.ledger.condemn(lease.id, self.clock.now()).await {
             tracing::warn!(lease.id = %lease.id, %error, "a failed lease is undone at its deadline only");
         }

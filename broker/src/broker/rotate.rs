@@ -15,7 +15,7 @@ use crate::broker::mint::{Mint, MintError};
 use crate::broker::{Ask, Broker, IssueError, failpoint};
 use crate::cache;
 use crate::config::{Adopt, RotatedPassword};
-use crate::engine::{EngineError, Made, New, Site};
+use crate::engine::{EngineError, Site};
 use crate::entropy::password;
 use crate::id::LeaseId;
 use crate::ledger::{Change, Entry, Fence};
@@ -187,7 +187,6 @@ impl Broker {
         username: &str,
         is_first: bool,
     ) -> Result<Arc<cache::Entry>, MintError> {
-        let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let (username, adopted) = match &pair.adopt {
             Some(adopt) if is_first => match self.adopted(mint, site, adopt).await? {
                 Some(credential) => (adopt.username.as_str(), Some(credential)),
@@ -208,17 +207,7 @@ impl Broker {
                 let password = password(&*self.entropy);
                 let sealed = self.sealed(&mint.database, username, &password);
                 self.ledger.keep_pending(&mint.database, username, &sealed, now).await?;
-                let (spec, parameters) = (&mint.role.credential, &mint.role.parameters);
-                let new = New { spec, name: username, password: &password, parameters, ttl: mint.ttl };
-                match site.call(site.engine.make(&new)).await {
-                    Ok(Made { credential, .. }) => credential,
-                    Err(error) => {
-                        if !matches!(error, EngineError::Unavailable { .. }) {
-                            self.condemn(&lease).await;
-                        }
-                        return Err(engine(error));
-                    }
-                }
+                self.make(mint, site, &lease, &password).await?.credential
             }
         };
         failpoint::pass("mint.created");

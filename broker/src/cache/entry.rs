@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::cache::{CacheKey, MARGIN};
 use crate::entropy::Entropy;
@@ -82,19 +81,14 @@ impl Entry {
         other.is_none_or(|other| self.times.issued_at > other)
     }
 
-    #[expect(clippy::expect_used, reason = "strings and times always serialize")]
     pub(super) fn seal(&self, sealer: &Sealer, place: &[u8], entropy: &dyn Entropy) -> Sealed {
-        // Large enough for a token as the password: growing would leave copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
         let credential = StoredCredential::of(&self.credential);
         let stored = Stored { lease: self.lease, credential, times: self.times };
-        serde_json::to_writer(&mut *text, &stored).expect("an entry serializes");
-        sealer.seal(&text, place, entropy)
+        sealer.seal_json(&stored, place, entropy)
     }
 
     pub(super) fn open(sealed: &Sealed, sealer: &Sealer, place: &[u8]) -> Result<Self, OpenError> {
-        let text = sealer.open(sealed, place)?;
-        let stored: Stored<String> = serde_json::from_slice(&text).map_err(|_| OpenError::Malformed)?;
+        let stored: Stored<String> = sealer.open_json(sealed, place)?;
         Ok(Self::new(stored.lease, stored.credential.into_credential(), stored.times))
     }
 }
