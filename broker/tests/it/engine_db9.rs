@@ -3,6 +3,7 @@
 mod crash;
 mod inspect;
 mod misbehaviour;
+mod rotation;
 mod tokens;
 mod users;
 
