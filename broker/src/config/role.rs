@@ -204,7 +204,17 @@ impl Role {
         match &self.credential {
             CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
             CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
-            CredentialSpec::RotatedPassword(_) => {}
+            CredentialSpec::RotatedPassword(pair) => {
+                for (index, username) in pair.users.iter().enumerate() {
+                    check_admin(username, database, key.at("credential").at("users").index(index), mistakes);
+                }
+                if database.db9.is_some() && pair.users.iter().all(|username| username == DB9_ADMIN) {
+                    let message = "DB9 ends the password of `admin` at once when it makes up another, so `admin` alone cannot \
+                                   be rotated: name a second superuser beside it, made with \
+                                   CREATE ROLE admin_b SUPERUSER LOGIN;";
+                    mistakes.add(key.at("credential").at("users"), message);
+                }
+            }
         }
         if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
             rds.check_role(self, database, key, mistakes);
@@ -280,13 +290,18 @@ impl DynamicUser {
 impl ConnectToken {
     fn check(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
         let key = key.at("username");
-        let admin_allowed = database.db9.as_ref().is_none_or(|db9| db9.allow_admin);
-        if self.username == DB9_ADMIN && !admin_allowed {
-            let message = "`admin` may do everything: name a user with the privileges that are needed, \
-                           or say `allow_admin: true` in the section `db9` of the database";
-            mistakes.add(key.clone(), message);
-        }
+        check_admin(&self.username, database, key.clone(), mistakes);
         check::not_blank(&self.username, key, mistakes);
+    }
+}
+
+/// Nobody becomes the superuser of a database at DB9 unless the operator says so.
+fn check_admin(username: &str, database: &Database, key: Key, mistakes: &mut Mistakes) {
+    let allowed = database.db9.as_ref().is_none_or(|db9| db9.allow_admin);
+    if username == DB9_ADMIN && !allowed {
+        let message = "`admin` may do everything: name a user with the privileges that are needed, \
+                       or say `allow_admin: true` in the section `db9` of the database";
+        mistakes.add(key, message);
     }
 }
 

@@ -165,7 +165,11 @@ static NEON: EngineFacts = EngineFacts {
 
 static DB9: EngineFacts = EngineFacts {
     name: "db9",
-    credential_kinds: &[CredentialKind::ConnectToken, CredentialKind::DynamicUser],
+    credential_kinds: &[
+        CredentialKind::ConnectToken,
+        CredentialKind::DynamicUser,
+        CredentialKind::RotatedPassword,
+    ],
     protocol: Some(Protocol::Postgres),
     section: Some("db9"),
     admin: Admin::None,
