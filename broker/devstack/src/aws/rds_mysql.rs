@@ -29,14 +29,16 @@ struct Doorkeeper {
 }
 
 impl RdsMysql {
-    /// Starts it, and makes `token_users` in the server, as users of the plugin. Who is none of them proves itself to
-    /// the server. It also gets the procedure by which sessions are ended at RDS.
+    /// Starts it, and makes `token_users` in the server, as users of the plugin; `prepare` are statements that may
+    /// name them. Who is none of them proves itself to the server. It also gets the procedure by which sessions are
+    /// ended at RDS.
     pub async fn start(
         ca: &Ca,
         server: &MariaDb,
         aws: &Aws,
         region: &str,
         token_users: &[&str],
+        prepare: &str,
     ) -> anyhow::Result<Self> {
         let password = entropy::password()?;
         server.execute("", PROCEDURE).await?;
@@ -44,33 +46,33 @@ impl RdsMysql {
             let create = format!("CREATE USER `{user}` IDENTIFIED BY '{password}' REQUIRE SSL");
             server.execute("", &create).await?;
         }
+        server.execute("", prepare).await?;
+        for user in token_users {
+            identify(server, user).await?;
+        }
         let door = Arc::new(Doorkeeper {
             gate: Gate::new(aws, region, token_users),
             backend: Backend::of(server)?,
             password,
         });
         let (primary, replica) = (endpoint(ca, &door).await?, endpoint(ca, &door).await?);
-        let rds = Self { primary, replica, door };
-        for user in token_users {
-            rds.identify(server, user).await?;
-        }
-        Ok(rds)
-    }
-
-    /// What `ALTER USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'` does there.
-    pub async fn identify(&self, server: &MariaDb, user: &str) -> anyhow::Result<()> {
-        // The server goes by what it has read, and others see the table.
-        let mark = format!(
-            "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.plugin', 'AWSAuthenticationPlugin',
-                 '$.authentication_string', 'RDS') WHERE User = '{user}'"
-        );
-        server.execute("", &mark).await
+        Ok(Self { primary, replica, door })
     }
 
     /// Why tokens were refused so far: clients are not told.
     pub fn reasons(&self) -> Vec<String> {
         self.door.gate.reasons()
     }
+}
+
+/// What `ALTER USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'` does there. A `GRANT` undoes it.
+async fn identify(server: &MariaDb, user: &str) -> anyhow::Result<()> {
+    // The server goes by what it has in memory, and others see the table.
+    let mark = format!(
+        "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.plugin', 'AWSAuthenticationPlugin',
+             '$.authentication_string', 'RDS') WHERE User = '{user}'"
+    );
+    server.execute("", &mark).await
 }
 
 async fn endpoint(ca: &Ca, door: &Arc<Doorkeeper>) -> anyhow::Result<MysqlEdge> {
