@@ -61,6 +61,9 @@ pub struct Target<'a> {
     pub target_session_attrs: Option<&'a str>,
     /// Whether the server has to prove that nobody stands between; said only where it is libpq that reads it.
     pub channel_binding: bool,
+    /// Whether a MySQL server is shown the password itself (`mysql_clear_password`), as a token: drivers do that only
+    /// where they are told to.
+    pub cleartext: bool,
 }
 
 /// How much of the server's certificate is verified.

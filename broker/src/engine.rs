@@ -261,12 +261,6 @@ pub enum BuildError {
         /// Why it cannot be read.
         source: std::io::Error,
     },
-    /// No broker of this version can do that.
-    #[error("{what} is not there yet")]
-    NotYet {
-        /// What is not there.
-        what: &'static str,
-    },
     /// TLS to the provider's API cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),

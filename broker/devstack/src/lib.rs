@@ -38,7 +38,7 @@ mod tls;
 mod world;
 
 pub use api::{Answer, Api, Fault, Limit, Request};
-pub use aws::{Aws, AwsKey, Given, KeyGiver, Rds};
+pub use aws::{Aws, AwsKey, Given, KeyGiver, Rds, RdsMysql};
 pub use ca::{Ca, Issued, IssuedFiles};
 pub use certificate::Certificate;
 pub use clock::Clock;

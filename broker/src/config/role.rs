@@ -149,6 +149,11 @@ impl Role {
 }
 
 impl Role {
+    /// Whether its credential goes to the server as it is, in clear text inside TLS, by a plugin of MySQL's.
+    pub fn is_cleartext(&self, database: &Database) -> bool {
+        database.protocol() == Protocol::Mysql && self.credential.kind() == CredentialKind::ConnectToken
+    }
+
     pub(super) fn check(
         &self,
         databases: &BTreeMap<DatabaseName, Database>,

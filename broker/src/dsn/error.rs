@@ -31,6 +31,16 @@ pub enum RenderError {
         /// What it cannot say, and what can.
         why: &'static str,
     },
+    /// A password that a server is shown as it is must reach no other one.
+    #[error(
+        "a token for {} crosses in clear text inside TLS, and this endpoint of database `{database}` does not verify \
+         certificate and host name: use an endpoint that does",
+        Protocol::Mysql.as_str()
+    )]
+    CleartextUnverified {
+        /// The database.
+        database: DatabaseName,
+    },
     /// The proxy can only point at a CA file, and the caller did not say where that is.
     #[error(
         "a proxy that is to verify the database needs the CA as a file of its own: ask with \

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::dsn::{
-    Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, my_cnf, pgpass,
+    Mode, Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, my_cnf, pgpass,
     querycop_env, uri,
 };
 use crate::model::Protocol;
@@ -91,6 +91,9 @@ impl Format {
         // Other readers refuse it, or pass it on to the server, which does.
         let channel_binding = target.channel_binding && matches!(self, Self::Uri | Self::Keyword | Self::Env);
         let mut parameters = Parameters::of(&Target { channel_binding, ..*target })?;
+        if target.cleartext && !self.is_for_proxies() {
+            self.check_cleartext(target)?;
+        }
         let private = target.trust != Trust::System;
         match self.ca() {
             Ca::ByPath if private && target.ca_file.is_none() => {
@@ -107,6 +110,23 @@ impl Format {
         Ok(parameters)
     }
 
+    /// Refuses to have a password shown to anybody, or by drivers that would not show it.
+    fn check_cleartext(self, target: &Target<'_>) -> Result<(), RenderError> {
+        if target.mode != Mode::VerifyFull {
+            return Err(RenderError::CleartextUnverified { database: target.database.clone() });
+        }
+        match self.says_cleartext() {
+            true => Ok(()),
+            false => Err(RenderError::NotInFormat { format: self, why: NO_CLEARTEXT }),
+        }
+    }
+
+    /// Whether a driver that reads it shows the password where the server asks for that. The clients of MariaDB always
+    /// do; in a URI each driver has a name of its own for it, or none.
+    fn says_cleartext(self) -> bool {
+        !matches!(self, Self::Uri | Self::Dotenv)
+    }
+
     /// Whether it is for a proxy: about the database itself, whatever clients connect to.
     pub fn is_for_proxies(self) -> bool {
         self == Self::QuerycopEnv
@@ -115,6 +135,11 @@ impl Format {
     /// Those for databases to which this is spoken, the default first.
     pub fn for_protocol(protocol: Protocol) -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(move |format| format.protocols().contains(&protocol))
+    }
+
+    /// The same, where the server may be shown the password itself.
+    pub fn for_login(protocol: Protocol, cleartext: bool) -> impl Iterator<Item = Self> {
+        Self::for_protocol(protocol).filter(move |format| !cleartext || format.says_cleartext())
     }
 }
 
@@ -171,6 +196,9 @@ const MYSQL: &[Protocol] = &[Protocol::Mysql];
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+
+const NO_CLEARTEXT: &str = "has no word that all drivers know for `mysql_clear_password`, by which they show a token to the server: use \
+     `my-cnf`, or `json` and tell the driver what it calls `enable-cleartext-plugin`";
 
 /// How many edits apart a name may be that is still suggested.
 const NEAR: usize = 2;

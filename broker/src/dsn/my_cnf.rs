@@ -2,7 +2,9 @@
 //! (<https://mariadb.com/kb/en/configuring-mariadb-with-option-files/>).
 //!
 //! The clients of MySQL do not know `ssl-verify-server-cert` and stop: no file makes both of them verify the server.
-//! What the sessions call themselves is left out, since these clients do not let one say it.
+//! `enable-cleartext-plugin` is left out: these clients show a password, where the server asks for that, without being
+//! told to; by then its certificate is verified. What the sessions call themselves is left out, since these clients do
+//! not let one say it.
 
 use crate::dsn::{Format, Parameter, Parameters, RenderError, Target, Value};
 

@@ -28,6 +28,7 @@ pub enum Parameter {
     Sslrootcert,
     Sslnegotiation,
     ChannelBinding,
+    CleartextPlugin,
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
@@ -41,6 +42,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A number.
     Number(u64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 impl<'a> Parameters<'a> {
@@ -63,6 +66,9 @@ impl<'a> Parameters<'a> {
         // It is TLS that it is bound to.
         if target.channel_binding && target.mode != Mode::Plaintext {
             list.push(text(Parameter::ChannelBinding, "require"));
+        }
+        if target.cleartext {
+            list.push((Parameter::CleartextPlugin, Value::Flag(true)));
         }
         list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
@@ -120,6 +126,7 @@ impl Parameter {
             (Protocol::Mysql, Self::Sslrootcert) => "ssl-ca",
             (Protocol::Mysql, Self::ConnectTimeout) => "connect-timeout",
             (Protocol::Mysql, Self::ApplicationName) => "program_name",
+            (_, Self::CleartextPlugin) => "enable-cleartext-plugin",
             _ => self.libpq(),
         }
     }
@@ -135,6 +142,7 @@ impl Parameter {
             Self::Sslrootcert => "sslrootcert",
             Self::Sslnegotiation => "sslnegotiation",
             Self::ChannelBinding => "channel_binding",
+            Self::CleartextPlugin => "cleartext_plugin",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
@@ -153,6 +161,7 @@ impl Parameter {
             Self::Sslrootcert => "PGSSLROOTCERT",
             Self::Sslnegotiation => "PGSSLNEGOTIATION",
             Self::ChannelBinding => "PGCHANNELBINDING",
+            Self::CleartextPlugin => "PGCLEARTEXTPLUGIN",
             Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
             Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
             Self::ApplicationName => "PGAPPNAME",
@@ -178,6 +187,7 @@ impl Value<'_> {
         match self {
             Self::Text(text) => write(text),
             Self::Number(number) => write(&number.to_string()),
+            Self::Flag(flag) => write(if flag { "1" } else { "0" }),
         }
     }
 }

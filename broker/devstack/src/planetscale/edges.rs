@@ -93,7 +93,7 @@ fn may_log_in(credentials: &[Credential], username: &str, state: &State) -> bool
 pub(super) async fn mysql(ca: &Ca, server: &MariaDb, state: &Arc<State>) -> anyhow::Result<MysqlEdge> {
     let backend = mysql_edge::Backend::of(server)?;
     let (state, behind) = (Arc::clone(state), backend.clone());
-    MysqlEdge::over_tls(ca, crate::serving::LOOPBACK, backend, move |opening| {
+    MysqlEdge::over_tls(ca, crate::serving::LOOPBACK, insecure(), backend, move |opening| {
         let now = state.clock.now();
         let known = state.lock();
         let found = known.credentials.iter().find(|credential| {
@@ -103,7 +103,7 @@ pub(super) async fn mysql(ca: &Ca, server: &MariaDb, state: &Arc<State>) -> anyh
         let near = |cidr: &String| cidr.starts_with("127.") || cidr.ends_with("/0");
         let Some(found) = found.filter(|found| found.cidrs.is_empty() || found.cidrs.iter().any(near)) else {
             let message = format!("Access denied for user '{}'", opening.user);
-            return mysql_edge::Route::Refuse { code: 1045, sqlstate: "28000", message };
+            return mysql_edge::Refusal { code: 1045, sqlstate: "28000", message }.into();
         };
         let database = match opening.database.as_str() {
             "" => String::new(),
@@ -112,7 +112,15 @@ pub(super) async fn mysql(ca: &Ca, server: &MariaDb, state: &Arc<State>) -> anyh
             "@primary" => PRIMARY.to_owned(),
             other => other.to_owned(),
         };
-        mysql_edge::Route::To { backend: behind.clone(), user: opening.user.clone(), database }
+        let (backend, user) = (behind.clone(), opening.user.clone());
+        mysql_edge::Route::To { backend, user, database, password: None }
     })
     .await
+}
+
+/// What the edge answers to clients that do not ask for TLS.
+fn insecure() -> mysql_edge::Refusal {
+    let message = "unknown error: Code: UNAVAILABLE\n\
+                   server does not allow insecure connections, client must use SSL/TLS";
+    mysql_edge::Refusal { code: 1105, sqlstate: "HY000", message: message.to_owned() }
 }

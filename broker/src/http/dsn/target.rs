@@ -20,6 +20,7 @@ pub(super) struct Way<'a> {
     for_clients: Verification<'a>,
     directly: Verification<'a>,
     binds_channel: bool,
+    cleartext: bool,
     ca_file: Option<&'a str>,
     /// Of the configuration that all of this is from.
     digest: &'a str,
@@ -65,9 +66,15 @@ impl<'a> Way<'a> {
             directly,
             // A proxy in front is somebody in between.
             binds_channel: endpoint.via.is_none() && permit.database().binds_channel(name, endpoint),
+            cleartext: permit.role().is_cleartext(permit.database()),
             ca_file,
             digest,
         })
+    }
+
+    /// The format for callers that name none.
+    pub(super) fn default_format(&self) -> Format {
+        Format::for_login(self.protocol, self.cleartext).next().unwrap_or(Format::Json)
     }
 
     /// Refuses a format that cannot say what has to be said.
@@ -123,6 +130,7 @@ impl<'a> Way<'a> {
             direct_tls: self.endpoint.direct_tls,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
             channel_binding: self.binds_channel,
+            cleartext: self.cleartext,
         })
     }
 
@@ -170,6 +178,7 @@ pub(super) fn refusal(error: crate::dsn::RenderError) -> Problem {
         }
         RenderError::HostNotVerified { .. }
         | RenderError::Inexpressible { .. }
+        | RenderError::CleartextUnverified { .. }
         | RenderError::NotInFormat { .. }
         | RenderError::OtherProtocol { .. } => "format",
     };
