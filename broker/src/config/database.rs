@@ -266,12 +266,12 @@ impl Database {
         }
     }
 
-    /// Whether the broker's own token is safe there: at MySQL it goes to the server as it is.
+    /// Whether the broker's own token is safe there: it goes to the server as it is.
     fn may_show_token(&self, endpoint: &EndpointName) -> bool {
         let weak = |endpoint: &Endpoint| {
             !matches!(endpoint.directly(self), Verified::Certificate(TlsMode::VerifyFull, _))
         };
-        self.protocol() == Protocol::Postgres || !self.endpoints.get(endpoint).is_some_and(weak)
+        !self.endpoints.get(endpoint).is_some_and(weak)
     }
 
     /// An engine has its own section and no other.

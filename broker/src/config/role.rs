@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Database, Endpoint, Privileges, RotatedPassword, Span};
+use crate::config::{Database, Endpoint, Privileges, RotatedPassword, Span, TlsMode, Verified};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, Protocol, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
@@ -208,7 +208,10 @@ impl Role {
         }
         match &self.credential {
             CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
-            CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
+            CredentialSpec::ConnectToken(token) => {
+                token.check(database, &key.at("credential"), mistakes);
+                self.check_cleartext(database, key, mistakes);
+            }
             CredentialSpec::RotatedPassword(pair) => {
                 for (index, username) in pair.users.iter().enumerate() {
                     check_admin(username, database, key.at("credential").at("users").index(index), mistakes);
@@ -226,6 +229,24 @@ impl Role {
         }
         if let Some(planetscale) = &database.planetscale {
             planetscale.check_role(self, key, mistakes);
+        }
+    }
+
+    /// A token is shown, as it is, to whoever ends the TLS: one more certificate of the same CA must not do.
+    fn check_cleartext(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        for (name, endpoint) in self.endpoints_in(database) {
+            let is_shown = match endpoint.for_clients(database) {
+                Verified::Certificate(mode, _) => mode != TlsMode::VerifyFull,
+                // A proxy on the caller's own machine; drivers for MySQL show nothing without TLS.
+                Verified::Nothing => database.protocol() == Protocol::Mysql,
+            };
+            if is_shown {
+                let message = format!(
+                    "through `{name}` a token would cross in clear text to a server, or a proxy, that is not verified in \
+                     full: name the endpoints that are"
+                );
+                mistakes.add(key.at("endpoints"), message);
+            }
         }
     }
 }

@@ -7,9 +7,7 @@ use url::{Host, Url};
 
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::provider::{Section, path_segment};
-use crate::config::{
-    Ca, CredentialSpec, Database, DynamicUser, Role, SecretRef, Span, TlsMode, Verified, check,
-};
+use crate::config::{Ca, CredentialSpec, Database, DynamicUser, Role, SecretRef, Span, check};
 use crate::model::Protocol;
 
 /// A database at Amazon RDS or Aurora. Users that log in with tokens are made there: members of `rds_iam` at Postgres, at MySQL `IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL`.
@@ -151,7 +149,7 @@ impl Rds {
                     }
                 }
                 if self.protocol == Protocol::Mysql {
-                    check_cleartext(&token.username, role, database, key, mistakes);
+                    check_length(&token.username, key, mistakes);
                 } else if !role.parameters.is_empty() {
                     let message =
                         "nothing sets them for a user that was there before: ALTER ROLE … SET … once for all";
@@ -191,21 +189,11 @@ impl Rds {
     }
 }
 
-/// A token for MySQL goes to whom it is shown, and MySQL's names are short.
-fn check_cleartext(username: &str, role: &Role, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+fn check_length(username: &str, key: &Key, mistakes: &mut Mistakes) {
     let length = username.chars().count();
     if length > LONGEST_USER {
         let message = format!("{length} characters are more than the {LONGEST_USER} of a user of MySQL");
         mistakes.add(key.at("credential").at("username"), message);
-    }
-    for (name, endpoint) in role.endpoints_in(database) {
-        if !matches!(endpoint.for_clients(database), Verified::Certificate(TlsMode::VerifyFull, _)) {
-            let message = format!(
-                "through `{name}` a token would cross in clear text to a server, or a proxy, that is not verified in \
-                 full: name the endpoints that are"
-            );
-            mistakes.add(key.at("endpoints"), message);
-        }
     }
 }
 

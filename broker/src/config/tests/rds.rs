@@ -123,7 +123,10 @@ fn mysql_at_rds() {
     };
     let password = "username: broker_admin, password: { file: secrets/orders-admin }";
     let said = "roles.billing-reader.endpoints: through `primary` a token would cross in clear text to a server, or a proxy, that is not verified in full: name the endpoints that are";
-    let rows: [(String, &[&str]); 9] = [
+    let postgres = section.replace("mysql", "postgres");
+    let rows: [(String, &[&str]); 11] = [
+        (weak(rds(&postgres, TOKEN)), &[said]),
+        (plain(rds(&postgres, TOKEN)), &[]),
         (rds(&section, TOKEN), &[]),
         (rds(&admin, USER), &[]),
         (plain(rds(&admin, USER)), &[]),
