@@ -103,6 +103,12 @@ pub enum Access {
     Admin,
 }
 
+impl Access {
+    /// It has to be said.
+    pub(in crate::config) const MISSING: &'static str =
+        "say what it may do: `reader`, `writer`, `readwriter` or `admin`";
+}
+
 /// What becomes of a statement that concerns all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -204,13 +210,15 @@ impl Role {
         match &self.credential {
             CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
             CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
-            CredentialSpec::RotatedPassword(_) => {}
+            CredentialSpec::RotatedPassword(pair) => {
+                pair.check_against(database, &key.at("credential"), mistakes);
+            }
         }
         if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
             rds.check_role(self, database, key, mistakes);
         }
         if let Some(planetscale) = &database.planetscale {
-            planetscale.check_role(self, key, mistakes);
+            planetscale.check_role(self, database.protocol(), key, mistakes);
         }
     }
 }
@@ -242,8 +250,7 @@ impl DynamicUser {
         }
         if database.engine == EngineKind::PlanetscaleMysql {
             if self.access.is_none() {
-                mistakes
-                    .add(key.at("access"), "say what it may do: `reader`, `writer`, `readwriter` or `admin`");
+                mistakes.add(key.at("access"), Access::MISSING);
             }
         } else if self.member_of.is_empty() && self.set_role.is_none() && self.privileges.is_empty() {
             let or =
