@@ -12,6 +12,7 @@ mod credential;
 mod edges;
 mod fixtures;
 mod list;
+mod making;
 mod passwords;
 mod roles;
 mod routes;
@@ -125,11 +126,12 @@ impl PlanetScale {
         state.branches.iter_mut().find(|it| it.is(database, branch)).map(change).unwrap_or_default();
     }
 
-    /// The display names of the credentials that somebody can log in with.
+    /// The display names of the credentials that somebody can log in with, but for default roles.
     pub fn live(&self) -> Vec<String> {
         let now = self.world.state.clock.now();
         let state = self.world.state.lock();
-        let live = state.credentials.iter().filter(|credential| credential.is_live(now));
+        let live =
+            state.credentials.iter().filter(|credential| !credential.default && credential.is_live(now));
         let mut names: Vec<_> = live.map(|credential| credential.name.clone()).collect();
         names.sort();
         names

@@ -103,6 +103,12 @@ pub enum Access {
     Admin,
 }
 
+impl Access {
+    /// It has to be said.
+    pub(in crate::config) const MISSING: &'static str =
+        "say what it may do: `reader`, `writer`, `readwriter` or `admin`";
+}
+
 /// What becomes of a statement that concerns all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -213,22 +219,16 @@ impl Role {
                 self.check_cleartext(database, key, mistakes);
             }
             CredentialSpec::RotatedPassword(pair) => {
-                for (index, username) in pair.users.iter().enumerate() {
-                    check_admin(username, database, key.at("credential").at("users").index(index), mistakes);
-                }
-                if database.db9.is_some() && pair.users.iter().all(|username| username == DB9_ADMIN) {
-                    let message = "DB9 ends the password of `admin` at once when it makes up another, so `admin` alone cannot \
-                                   be rotated: name a second superuser beside it, made with \
-                                   CREATE ROLE admin_b SUPERUSER LOGIN;";
-                    mistakes.add(key.at("credential").at("users"), message);
-                }
+                let key = key.at("credential");
+                pair.check_against(database, &key, mistakes);
+                check_admins(&pair.users, database, &key.at("users"), mistakes);
             }
         }
         if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
             rds.check_role(self, database, key, mistakes);
         }
         if let Some(planetscale) = &database.planetscale {
-            planetscale.check_role(self, key, mistakes);
+            planetscale.check_role(self, database.protocol(), key, mistakes);
         }
     }
 
@@ -278,8 +278,7 @@ impl DynamicUser {
         }
         if database.engine == EngineKind::PlanetscaleMysql {
             if self.access.is_none() {
-                mistakes
-                    .add(key.at("access"), "say what it may do: `reader`, `writer`, `readwriter` or `admin`");
+                mistakes.add(key.at("access"), Access::MISSING);
             }
         } else if self.member_of.is_empty() && self.set_role.is_none() && self.privileges.is_empty() {
             let or =
@@ -328,6 +327,19 @@ fn check_admin(username: &str, database: &Database, key: Key, mistakes: &mut Mis
         let message = "`admin` may do everything: name a user with the privileges that are needed, \
                        or say `allow_admin: true` in the section `db9` of the database";
         mistakes.add(key, message);
+    }
+}
+
+/// The same for two users whose passwords are rotated.
+fn check_admins(users: &[String], database: &Database, key: &Key, mistakes: &mut Mistakes) {
+    for (index, username) in users.iter().enumerate() {
+        check_admin(username, database, key.index(index), mistakes);
+    }
+    if database.db9.is_some() && users.iter().all(|username| username == DB9_ADMIN) {
+        let message = "DB9 ends the password of `admin` at once when it makes up another, so `admin` alone cannot \
+                       be rotated: name a second superuser beside it, made with \
+                       CREATE ROLE admin_b SUPERUSER LOGIN;";
+        mistakes.add(key.clone(), message);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::branches::{Branch, Kind};
-use super::credential::Credential;
 use super::fixtures::{PRIMARY, REPLICA};
 use super::state::State;
 use crate::ca::{Ca, Issued};
@@ -72,21 +71,18 @@ fn lead(state: &State, upstream: &Upstream, opening: &Opening, way: Way) -> Resu
         return Err(Refusal::fatal("28000", format!("branch {branch} does not exist")));
     };
     let to = way(target, found)?;
-    if !may_log_in(&known.credentials, account, state) {
+    let now = state.clock.now();
+    let mut live = known.credentials.iter().filter(|credential| credential.is_live(now));
+    let Some(credential) = live.find(|credential| credential.username() == account) else {
         return Err(Refusal::fatal("28P01", format!("password authentication failed for user \"{user}\"")));
-    }
-    let mut backend = Backend::new(upstream.clone(), opening).user(user);
+    };
+    let mut backend = Backend::new(upstream.clone(), opening).user(&credential.user);
     // A query tells by this which way it came.
     backend.parameters.push(("pscale.way".to_owned(), to.to_owned()));
     if to == "replica" {
         backend.parameters.push(("default_transaction_read_only".to_owned(), "on".to_owned()));
     }
     Ok(backend)
-}
-
-fn may_log_in(credentials: &[Credential], username: &str, state: &State) -> bool {
-    let now = state.clock.now();
-    credentials.iter().any(|credential| credential.username() == username && credential.is_live(now))
 }
 
 /// Port 3306.
