@@ -24,7 +24,7 @@ test: deps ## Run all tests, on real servers that they start themselves
 fuzz: deps ## Search the parsers, led by coverage: FOR=10m for each target, or for TARGET=tokens
 	@FOR=$(or $(FOR),1m) TARGET="$(TARGET)" .ci/fuzz
 
-bench: ## Measure each path beside its bare limit, for about ten minutes (BENCH="--only fetch")
+bench: ## Measure each path beside its bare limit, for about a quarter of an hour (BENCH="--only fetch")
 	@.ci/deps wrk
 	@cargo build --locked --release -p dsn-broker -p trials
 	@exec $(BUILD)/release/trials bench $(BENCH)
