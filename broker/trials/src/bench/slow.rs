@@ -60,7 +60,8 @@ impl Rounds {
 async fn load(site: &Site<'_>, role: &str, plan: &Plan) -> anyhow::Result<Seen> {
     let url = site.rig.dsn(&site.program, role);
     let token = &site.rig.token;
-    wrk::run(&Load { url: &url, token, body: None, connections: CALLERS, seconds: plan.seconds.min(SECONDS) }).await
+    wrk::run(&Load { url: &url, token, body: None, connections: CALLERS, seconds: plan.seconds.min(SECONDS) })
+        .await
 }
 
 /// The same while others wait for the slow provider, which must have been slow to all of them.
