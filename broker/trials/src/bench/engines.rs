@@ -9,14 +9,14 @@ use devstack::Provider;
 
 use super::Plan;
 use super::direct::Direct;
-use super::mint::{CALLERS, TARGET_CONNECTIONS};
+use super::mint::TARGET_CONNECTIONS;
 use super::report::{Mark, Report};
 use super::rig::{Rig, processor_seconds};
 use super::site::Site;
 use super::wrk::{self, Load};
 
 /// There are many engines: their rounds are shorter.
-const SECONDS: u64 = 2;
+const SECONDS: u64 = 3;
 /// How many mints are looked at for the requests that they make.
 const COUNTED: u32 = 20;
 
@@ -49,7 +49,13 @@ async fn requests(site: &Site<'_>, role: &str, report: &mut Report) -> anyhow::R
 async fn rates(site: &Site<'_>, role: &str, plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
     let direct = Direct::of(site.rig, &site.provided, role)?;
     let url = site.rig.dsn(&site.program, role);
-    let load = Load { url: &url, token: &site.rig.token, body: None, connections: CALLERS, seconds: SECONDS };
+    let load = Load {
+        url: &url,
+        token: &site.rig.token,
+        body: None,
+        connections: TARGET_CONNECTIONS,
+        seconds: SECONDS,
+    };
     let (mut ours, mut theirs, mut processor) = (vec![], vec![], vec![]);
     for round in 0..=plan.rounds {
         let before = processor_seconds(site.program.process())?;

@@ -11,7 +11,7 @@ use super::wrk::{self, Load};
 /// As many as the broker has by default.
 pub(super) const TARGET_CONNECTIONS: usize = 8;
 /// Enough for each of them to be busy all the time.
-pub(super) const CALLERS: usize = 32;
+const CALLERS: usize = 32;
 
 pub(super) async fn measure(
     rig: &Rig,
