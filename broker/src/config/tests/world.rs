@@ -206,7 +206,9 @@ fn roles() {
         (
             "    database: orders\n    credential:\n",
             "    database: invoices\n    credential:\n",
-            &["roles.orders-reader.database: there is no database `invoices`; there are `branch-my`, `branch-pg`, `ninth`, `orders`, `payments`, `project`, `shop`"],
+            &[
+                "roles.orders-reader.database: there is no database `invoices`; there are `branch-my`, `branch-pg`, `ninth`, `orders`, `payments`, `project`, `shop`",
+            ],
         ),
         (
             "    endpoints: [primary] # the",
