@@ -90,6 +90,11 @@ impl PlanetScale {
         format!("{}/v1", self.api.url())
     }
 
+    /// The servers behind.
+    pub fn servers(&self) -> &Servers {
+        &self.world.servers
+    }
+
     /// What was asked, faults, and the limit of requests.
     pub fn api(&self) -> &Api {
         &self.api
