@@ -68,7 +68,8 @@ impl<'a> Parameters<'a> {
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
         list.push(text(Parameter::ApplicationName, target.application_name));
         list.iter().try_for_each(|(parameter, value)| check(*parameter, *value))?;
-        let only_libpq = [Parameter::Sslnegotiation, Parameter::ChannelBinding, Parameter::TargetSessionAttrs];
+        let only_libpq =
+            [Parameter::Sslnegotiation, Parameter::ChannelBinding, Parameter::TargetSessionAttrs];
         let unknown = list.iter().find(|(parameter, _)| only_libpq.contains(parameter));
         if let (Protocol::Mysql, Some((parameter, _))) = (target.protocol, unknown) {
             let (parameter, why) = (*parameter, "is nothing that drivers for MySQL know");
