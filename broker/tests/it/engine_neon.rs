@@ -1,6 +1,5 @@
 //! The engine for Neon, through the front door: its API and its proxy are emulated, the server behind them is real.
 
-mod crash;
 mod endpoints;
 mod inspect;
 mod misbehaviour;
@@ -31,7 +30,7 @@ impl Deref for Site {
 }
 
 /// A branch with a table and groups that may read or write it, made by the owner as the documentation says.
-async fn neon() -> Neon {
+pub(crate) async fn neon() -> Neon {
     let neon = Neon::start(world().await.ca()).await.unwrap();
     neon.postgres().execute("neondb", TABLES).await.unwrap();
     record::secret(&neon.owner_password());
@@ -39,7 +38,7 @@ async fn neon() -> Neon {
 }
 
 /// A configuration for it, which reaches the primary by the name `localhost`.
-async fn settings(neon: &Neon, change: impl FnOnce(&mut Value)) -> Settings {
+pub(crate) async fn settings(neon: &Neon, change: impl FnOnce(&mut Value)) -> Settings {
     let mut settings = Settings::new(world().await, &unique()).await;
     let ca = settings.ca_path.clone();
     settings.config["databases"]["neon"] = json!({
@@ -69,6 +68,18 @@ async fn settings(neon: &Neon, change: impl FnOnce(&mut Value)) -> Settings {
     settings
 }
 
+/// Two users for a role of this configuration, whose passwords nobody knows.
+pub(crate) async fn pair(neon: &Neon, settings: &Settings) -> [String; 2] {
+    let users = ["a", "b"].map(|which| format!("pair_{}_{which}", settings.target));
+    for user in &users {
+        let sql = format!(
+            "create role {user} login in role orders_ro; grant {user} to neondb_owner with admin option"
+        );
+        neon.postgres().execute("neondb", &sql).await.unwrap();
+    }
+    users
+}
+
 impl Site {
     async fn start() -> Self {
         Self::with(|_| {}).await
@@ -94,18 +105,6 @@ impl Site {
         self.neon.postgres().query_text("neondb", query).await.unwrap()
     }
 
-    async fn until_made(&self, count: usize) {
-        self.until(|| async {
-            let users = made(&self.neon).await;
-            if users.len() == count {
-                return Ok(());
-            }
-            let leases = self.at_ledger("select state, due_at, attempts, last_error from leases").await;
-            Err(format!("{users:?} {leases}"))
-        })
-        .await;
-    }
-
     async fn until_sessions(&self, count: usize) {
         self.until(|| async {
             let query = "select count(*) from pg_stat_activity where usename like 'dsn\\_%'";
@@ -126,13 +125,6 @@ impl Site {
         assert_eq!(settings.flaws().await, [""; 0]);
         self.neon.postgres().end().await.unwrap();
     }
-}
-
-/// The users of ours.
-async fn made(neon: &Neon) -> Vec<String> {
-    let query = r"select rolname from pg_roles where rolname like 'dsn\_%' order by 1";
-    let users = neon.postgres().query_text("neondb", query).await.unwrap();
-    users.lines().map(str::to_owned).collect()
 }
 
 fn text<'a>(answer: &'a Value, member: &str) -> &'a str {

@@ -61,24 +61,6 @@ fn a_limit_is_passed_on_and_kept_to() {
 }
 
 #[test]
-fn what_may_have_been_done_is_undone() {
-    run(async {
-        let site = Site::with(unshared).await;
-        let page = ApiAnswer::html(StatusCode::INTERNAL_SERVER_ERROR, "<h1>npg_secret</h1>");
-        site.db9.api().misbehave("POST", &users(&site), 1, Fault::answer(page));
-        assert_eq!(told(&site.try_dsn("ninth-user").await), unavailable());
-        site.db9.api().misbehave("POST", &users(&site), 1, Fault::drop().after_handling());
-        assert_eq!(told(&site.try_dsn("ninth-user").await), unavailable());
-        assert_eq!(site.made().await.len(), 1, "it was made, though nobody heard of it");
-        // Past the deadline of what is pending.
-        site.clock.advance(Duration::from_secs(120));
-        site.until_made(0).await;
-        assert!(lets_in(text(&site.dsn("ninth-user").await, "dsn")).await);
-        site.stop().await;
-    });
-}
-
-#[test]
 fn a_statement_that_fails_in_a_success_leaves_no_user() {
     run(async {
         let site = Site::with(|config| {
