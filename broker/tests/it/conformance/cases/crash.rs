@@ -6,6 +6,7 @@ use reqwest::Method;
 
 use super::scene::{LATER, ahead, configured, users};
 use super::*;
+use crate::cli::program::program;
 use crate::conformance::kind::points;
 use crate::stand::{Process, Settings, Stand};
 
@@ -28,6 +29,9 @@ async fn at_each<S: Subject>(kind: CredentialKind, points: impl Iterator<Item = 
 
 /// Lets the program die at `point`.
 async fn die_at(kind: CredentialKind, point: &str, settings: Settings) -> Settings {
+    if abilities(kind).rotates && point.starts_with("mint.") {
+        return die_alone(point, settings).await;
+    }
     let process = Process::again(settings, &[("DSN_BROKER_FAIL", point)]).await;
     let proof = process.token("app-one");
     let first = process.call(Method::GET, &process.dsn(scene::ROLE), &proof).await;
@@ -48,6 +52,16 @@ async fn die_at(kind: CredentialKind, point: &str, settings: Settings) -> Settin
     }
     let (status, settings, log) = process.ended().await;
     assert_eq!(status.signal(), Some(6), "it aborted: {log:#?}");
+    settings
+}
+
+/// It rotates without being asked, perhaps before it listens.
+async fn die_alone(point: &str, settings: Settings) -> Settings {
+    settings.write();
+    let mut serve = program(&["serve"]);
+    serve.env("DSN_BROKER_CONFIG", settings.file()).env("DSN_BROKER_FAIL", point);
+    let ended = tokio::time::timeout(PATIENCE, serve.output()).await.expect("it goes on").unwrap();
+    assert_eq!(ended.status.signal(), Some(6), "it aborted: {ended:?}");
     settings
 }
 
@@ -89,3 +103,6 @@ async fn recovers_from<S: Subject>(subject: S, kind: CredentialKind, point: &str
     assert_eq!(settings.flaws().await, [""; 0], "{point}");
     scene.subject
 }
+
+/// How long anything is waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
