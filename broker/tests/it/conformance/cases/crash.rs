@@ -74,7 +74,8 @@ async fn recovers_from<S: Subject>(subject: S, kind: CredentialKind, point: &str
     let settings = die_at(kind, point, settings).await;
     let is_there =
         abilities(kind).has_user && !matches!(point, "mint.start" | "mint.pending" | "end.removed");
-    assert_eq!(users(&subject, &settings).await.len(), usize::from(is_there), "{point}");
+    let leases = settings.ask_ledger("select id, state, handle, claim, last_error from leases").await;
+    assert_eq!(users(&subject, &settings).await.len(), usize::from(is_there), "{point}: {leases}");
     let delivered = "select count(*) from audit_events where action = 'lease.delivered' and role = 'subject'";
     let is_delivered = point.starts_with("end.") || point == "delivery.recorded";
     let told = settings.ask_ledger(delivered).await;
