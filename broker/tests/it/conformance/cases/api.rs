@@ -36,9 +36,7 @@ fn mishaps() -> Vec<Mishap> {
         mishap("locked", Fault::answer(json(StatusCode::LOCKED)), busy(1), true),
         mishap("too many", Fault::answer(too_many.clone()), busy(10), false),
         mishap("too many, until", Fault::answer(too_many.header(header::RETRY_AFTER, 7_u64)), busy(7), false),
-        mishap("a page", Fault::answer(page.clone()), lost, true),
         mishap("a page, and it is done", Fault::answer(page).after_handling(), lost, true),
-        mishap("no answer", Fault::drop(), lost, true),
         mishap("no answer, and it is done", Fault::drop().after_handling(), lost, true),
     ]
 }
