@@ -12,11 +12,11 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use permit::{OperatorPermit, Permit};
+pub use permit::{OperatorPermit, Permit, broker_itself};
 
 use crate::config::{Binding, Config, Right, Role};
 use crate::model::{RoleName, Workload};
-use crate::policy::permit::{Usable, broker_itself};
+use crate::policy::permit::Usable;
 
 /// The bindings and operators of one configuration.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use tokio::task::{JoinHandle, JoinSet};
 /// A port of our own on loopback that leads to a server's, until it is cut. It ends when this is dropped.
 ///
 /// While it is cut nothing is answered and nothing refused, as when packets are lost: connections stay open, new ones
-/// are accepted by the kernel and hear nothing. What was sent meanwhile arrives once it is mended.
+/// are accepted by the kernel and hear nothing. What was sent meanwhile arrives once it is mended. While it is closed
+/// it hangs up, as when the server is down.
 #[derive(Debug)]
 pub struct Link {
     port: u16,
@@ -24,6 +25,7 @@ pub struct Link {
 enum State {
     Whole,
     Cut,
+    Closed,
 }
 
 impl Link {
@@ -53,6 +55,11 @@ impl Link {
         self.state.send_replace(State::Cut);
     }
 
+    /// Ends all connections, and new ones at once.
+    pub fn close(&self) {
+        self.state.send_replace(State::Closed);
+    }
+
     /// Lets everything through again.
     pub fn mend(&self) {
         self.state.send_replace(State::Whole);
@@ -65,16 +72,22 @@ impl Drop for Link {
     }
 }
 
-/// Carries bytes both ways while the link is whole, until either side ends.
+/// Carries bytes both ways while the link is whole, until either side ends or it is closed.
 async fn carry(client: TcpStream, server: SocketAddr, mut state: watch::Receiver<State>) {
-    if state.wait_for(|state| *state == State::Whole).await.is_err() {
-        return;
+    let mut closed = state.clone();
+    tokio::select! {
+        _ = closed.wait_for(|state| *state == State::Closed) => {}
+        () = async {
+            if state.wait_for(|state| *state == State::Whole).await.is_err() {
+                return;
+            }
+            let Ok(server) = TcpStream::connect(server).await else { return };
+            let _ = (client.set_nodelay(true), server.set_nodelay(true));
+            let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+            let _ =
+                tokio::try_join!(pump(from_client, to_server, state.clone()), pump(from_server, to_client, state));
+        } => {}
     }
-    let Ok(server) = TcpStream::connect(server).await else { return };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let _ =
-        tokio::try_join!(pump(from_client, to_server, state.clone()), pump(from_server, to_client, state));
 }
 
 async fn pump(

@@ -18,7 +18,7 @@ use crate::model::{
     Action, CredentialKind, DatabaseName, Event, Handle, Lease, LeaseState, Principal, RoleName, Share,
     State, Times,
 };
-use crate::policy::Permit;
+use crate::policy::{Permit, broker_itself};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -115,7 +115,11 @@ impl Mint {
             role: self.role_name.clone(),
             database: self.database.clone(),
             engine: site.engine.kind,
-            principal: self.principal.clone(),
+            principal: match handle.kind {
+                // Whoever comes first must not be the one who may revoke what all others have.
+                CredentialKind::RotatedPassword => broker_itself().principal,
+                CredentialKind::DynamicUser | CredentialKind::ConnectToken => self.principal.clone(),
+            },
             share: if self.shared { self.role.share() } else { Share::Request },
             // Only the sessions of a user that goes are ended, and waited for.
             drain: match handle.kind {

@@ -67,8 +67,8 @@ impl Permit {
     }
 }
 
-/// The broker as a workload: who causes what nobody asked for.
-pub(super) fn broker_itself() -> Workload {
+/// The broker as a workload: who causes what nobody asked for, and has what is nobody's own.
+pub fn broker_itself() -> Workload {
     #[expect(clippy::expect_used, reason = "the literal is a name")]
     let issuer = "dsn-broker".parse().expect("a name");
     let principal = Principal { issuer, subject: "rotation".to_owned() };

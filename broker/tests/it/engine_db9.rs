@@ -1,6 +1,5 @@
 //! The engine for DB9, through the front door: its API and its edge are emulated, the server behind them is real.
 
-mod crash;
 mod inspect;
 mod misbehaviour;
 mod rotation;
@@ -30,14 +29,14 @@ impl Deref for Site {
 }
 
 /// A database with a table, a group that may read it, and a user that is in the group.
-async fn db9() -> Db9 {
+pub(crate) async fn db9() -> Db9 {
     let db9 = Db9::start(world().await.ca()).await.unwrap();
     db9.postgres().execute("postgres", TABLES).await.unwrap();
     db9
 }
 
 /// A configuration for it.
-async fn settings(db9: &Db9, change: impl FnOnce(&mut Value)) -> Settings {
+pub(crate) async fn settings(db9: &Db9, change: impl FnOnce(&mut Value)) -> Settings {
     let mut settings = Settings::new(world().await, &unique()).await;
     let ca = settings.ca_path.clone();
     settings.config["databases"]["ninth"] = json!({

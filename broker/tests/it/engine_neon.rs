@@ -1,6 +1,5 @@
 //! The engine for Neon, through the front door: its API and its proxy are emulated, the server behind them is real.
 
-mod crash;
 mod endpoints;
 mod inspect;
 mod misbehaviour;
@@ -31,7 +30,7 @@ impl Deref for Site {
 }
 
 /// A branch with a table and groups that may read or write it, made by the owner as the documentation says.
-async fn neon() -> Neon {
+pub(crate) async fn neon() -> Neon {
     let neon = Neon::start(world().await.ca()).await.unwrap();
     neon.postgres().execute("neondb", TABLES).await.unwrap();
     record::secret(&neon.owner_password());
@@ -39,7 +38,7 @@ async fn neon() -> Neon {
 }
 
 /// A configuration for it, which reaches the primary by the name `localhost`.
-async fn settings(neon: &Neon, change: impl FnOnce(&mut Value)) -> Settings {
+pub(crate) async fn settings(neon: &Neon, change: impl FnOnce(&mut Value)) -> Settings {
     let mut settings = Settings::new(world().await, &unique()).await;
     let ca = settings.ca_path.clone();
     settings.config["databases"]["neon"] = json!({
@@ -67,6 +66,18 @@ async fn settings(neon: &Neon, change: impl FnOnce(&mut Value)) -> Settings {
     roles.extend(["neon-reader".into(), "neon-request".into()]);
     change(&mut settings.config);
     settings
+}
+
+/// Two users for a role of this configuration, whose passwords nobody knows.
+pub(crate) async fn pair(neon: &Neon, settings: &Settings) -> [String; 2] {
+    let users = ["a", "b"].map(|which| format!("pair_{}_{which}", settings.target));
+    for user in &users {
+        let sql = format!(
+            "create role {user} login in role orders_ro; grant {user} to neondb_owner with admin option"
+        );
+        neon.postgres().execute("neondb", &sql).await.unwrap();
+    }
+    users
 }
 
 impl Site {

@@ -1,6 +1,5 @@
 //! The engines for PlanetScale, through the front door, before an emulator of its API with real databases behind.
 
-mod crash;
 mod ends;
 mod inspect;
 mod misbehaviour;
@@ -40,8 +39,8 @@ const ACCESSES: [&str; 4] = [
 ];
 
 const BRANCH: &str = "/v1/organizations/acme/databases/shop/branches/main";
-const ROLES: &str = "/v1/organizations/acme/databases/shop/branches/main/roles";
-const PASSWORDS: &str = "/v1/organizations/acme/databases/store/branches/main/passwords";
+pub(crate) const ROLES: &str = "/v1/organizations/acme/databases/shop/branches/main/roles";
+pub(crate) const PASSWORDS: &str = "/v1/organizations/acme/databases/store/branches/main/passwords";
 
 impl Scene {
     async fn start() -> Self {
@@ -76,16 +75,6 @@ impl Scene {
         requests
     }
 
-    /// Waits until this many credentials are left.
-    async fn until_live(&self, count: usize) {
-        self.stand
-            .until(|| async {
-                let live = self.planetscale.live();
-                if live.len() == count { Ok(()) } else { Err(format!("{live:?}")) }
-            })
-            .await;
-    }
-
     /// What is shown of a database to operators.
     async fn shown(&self, database: &str) -> Value {
         self.stand.caller("operator").get(&format!("/v1/databases/{database}")).await.ok()
@@ -102,11 +91,21 @@ impl Scene {
 
 /// The usual configuration and the databases at PlanetScale.
 async fn settings() -> (Settings, PlanetScale, Token) {
-    let world = world().await;
-    let mut settings = Settings::new(world, &unique()).await;
-    let planetscale = PlanetScale::start(world.ca(), servers().await).await.unwrap();
+    let (planetscale, token) = planetscale().await;
+    (configured(&planetscale, &token).await, planetscale, token)
+}
+
+/// A PlanetScale, and a token that may do what the documentation says that it needs.
+pub(crate) async fn planetscale() -> (PlanetScale, Token) {
+    let planetscale = PlanetScale::start(world().await.ca(), servers().await).await.unwrap();
     let token = planetscale.service_token(&ACCESSES).unwrap();
     record::secret(&token.secret);
+    (planetscale, token)
+}
+
+/// The usual configuration and the databases there.
+pub(crate) async fn configured(planetscale: &PlanetScale, token: &Token) -> Settings {
+    let mut settings = Settings::new(world().await, &unique()).await;
     let secret = settings.secret("planetscale", &token.secret);
     let (ca, pooler) = (settings.ca_path.clone(), planetscale.pooler_port());
     let database = |engine: &str, name: &str, endpoints: Value| {
@@ -146,7 +145,7 @@ async fn settings() -> (Settings, PlanetScale, Token) {
     let names =
         ["shop-reader", "shop-request", "store-reader", "store-writer", "store-readwriter", "store-admin"];
     config["bindings"][0]["roles"].as_array_mut().unwrap().extend(names.map(Value::from));
-    (settings, planetscale, token)
+    settings
 }
 
 /// A member of an answer that is a text.

@@ -23,33 +23,13 @@ struct Scene {
 const REGION: &str = "eu-central-1";
 
 /// The only user in `rds_iam`, at first.
-const READER: &str = "app_reader";
+pub(crate) const READER: &str = "app_reader";
 
 impl Scene {
     /// With `app-reader` for `app-*`, and these AWS credentials.
     async fn new(credentials: impl FnOnce(&Settings, &Aws) -> Value) -> Self {
-        let ca = world().await.ca();
-        let server = Postgres::builder().ca(ca).durable(false).behind_edge().start().await.unwrap();
-        server.execute("postgres", PREPARE).await.unwrap();
-        let aws = Aws::new();
-        let rds = Rds::start(ca, &server, &aws, REGION, &[READER, "token_admin"]).await.unwrap();
-        let mut settings = Settings::new(world().await, &unique()).await;
-        let endpoint = |edge: &Edge| json!({ "host": edge.host(), "port": edge.port() });
-        settings.config["databases"]["app"] = json!({
-            "engine": "rds",
-            "dbname": "postgres",
-            "endpoints": { "primary": endpoint(&rds.primary), "replica": endpoint(&rds.replica) },
-            "tls": { "ca": { "file": settings.ca_path } },
-            "rds": { "protocol": "postgres", "region": REGION, "credentials": credentials(&settings, &aws) },
-        });
-        settings.config["roles"]["app-reader"] = json!({
-            "database": "app",
-            "credential": { "kind": "connect_token", "username": READER },
-            "ttl": "15m",
-        });
-        let binding =
-            json!({ "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": ["app-reader"] });
-        settings.config["bindings"].as_array_mut().unwrap().push(binding);
+        let (aws, rds, server) = servers().await;
+        let settings = configured(&rds, |settings| credentials(settings, &aws)).await;
         Self { aws, rds, server, settings }
     }
 
@@ -65,6 +45,38 @@ impl Scene {
         aws.set_now(seconds(stand.now()));
         Open { aws, rds, server, stand }
     }
+}
+
+/// An account, and a server at RDS.
+pub(crate) async fn servers() -> (Aws, Rds, Postgres) {
+    let ca = world().await.ca();
+    let server = Postgres::builder().ca(ca).durable(false).behind_edge().start().await.unwrap();
+    server.execute("postgres", PREPARE).await.unwrap();
+    let aws = Aws::new();
+    let rds = Rds::start(ca, &server, &aws, REGION, &[READER, "token_admin"]).await.unwrap();
+    (aws, rds, server)
+}
+
+/// A configuration with the server there, and `app-reader` for `app-*`.
+pub(crate) async fn configured(rds: &Rds, credentials: impl FnOnce(&Settings) -> Value) -> Settings {
+    let mut settings = Settings::new(world().await, &unique()).await;
+    let endpoint = |edge: &Edge| json!({ "host": edge.host(), "port": edge.port() });
+    settings.config["databases"]["app"] = json!({
+        "engine": "rds",
+        "dbname": "postgres",
+        "endpoints": { "primary": endpoint(&rds.primary), "replica": endpoint(&rds.replica) },
+        "tls": { "ca": { "file": settings.ca_path } },
+        "rds": { "protocol": "postgres", "region": REGION, "credentials": credentials(&settings) },
+    });
+    settings.config["roles"]["app-reader"] = json!({
+        "database": "app",
+        "credential": { "kind": "connect_token", "username": READER },
+        "ttl": "15m",
+    });
+    let binding =
+        json!({ "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": ["app-reader"] });
+    settings.config["bindings"].as_array_mut().unwrap().push(binding);
+    settings
 }
 
 /// The same with a running broker.
@@ -95,7 +107,7 @@ impl Open {
 }
 
 /// Keys as they stand in a configuration.
-fn fixed(settings: &Settings, key: &AwsKey) -> Value {
+pub(crate) fn fixed(settings: &Settings, key: &AwsKey) -> Value {
     json!({ "static": {
         "access_key_id": key.access_key_id,
         "secret_access_key": settings.secret("aws-key", &key.secret_access_key),

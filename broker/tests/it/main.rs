@@ -10,7 +10,7 @@
 
 mod cache;
 mod cli;
-mod crash;
+mod conformance;
 mod dsn;
 mod engine_db9;
 mod engine_mysql;

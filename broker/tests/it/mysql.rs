@@ -1,6 +1,5 @@
 //! MySQL through the front door.
 
-mod left;
 mod rotation;
 mod story;
 mod via;
@@ -12,7 +11,7 @@ use crate::stand::mariadb::{add_shop, mariadb};
 use crate::stand::{Settings, Stand, unique, world};
 
 /// A configuration with a database `shop` on the MariaDB that tests share, and a role `shop-writer` there.
-async fn settings() -> (Settings, &'static MariaDb) {
+pub(crate) async fn settings() -> (Settings, &'static MariaDb) {
     let (mut settings, server) = (Settings::new(world().await, &unique()).await, mariadb().await);
     let credential = json!({
         "kind": "dynamic_user",
@@ -21,6 +20,16 @@ async fn settings() -> (Settings, &'static MariaDb) {
     });
     add_shop(&mut settings, server, "shop-writer", credential);
     (settings, server)
+}
+
+/// Two users for a role of this configuration.
+pub(crate) async fn pair(settings: &Settings, server: &MariaDb) -> [String; 2] {
+    let users = ["a", "b"].map(|which| format!("pair_{}_{which}", settings.target));
+    for user in &users {
+        let sql = format!("CREATE USER {user} REQUIRE SSL; GRANT SELECT, INSERT ON shop.items TO {user}");
+        server.execute("", &sql).await.unwrap();
+    }
+    users
 }
 
 /// The users that this broker made and that are still there.

@@ -16,15 +16,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The usual configuration with a role `orders-rotated`, whose two users are there and nobody knows their passwords.
 async fn settings(rotate: Value) -> (Settings, [String; 2]) {
-    let name = unique();
-    let mut settings = Settings::new(world().await, &name).await;
-    let users = ["a", "b"].map(|which| format!("pair_{name}_{which}"));
-    for user in &users {
-        let sql = format!(
-            "create role {user} login in role orders_ro; grant {user} to broker_admin with admin option"
-        );
-        settings.world.orders().execute(&settings.target, &sql).await.unwrap();
-    }
+    let mut settings = Settings::new(world().await, &unique()).await;
+    let users = pair(&settings).await;
     let credential = json!({ "kind": "rotated_password", "users": users, "rotate": rotate });
     settings.merge(&json!({
         "roles": { "orders-rotated": { "database": "orders", "credential": credential, "ttl": "1h" } },
@@ -38,6 +31,18 @@ async fn settings(rotate: Value) -> (Settings, [String; 2]) {
         }],
     }));
     (settings, users)
+}
+
+/// Two users for a role of this configuration.
+pub(crate) async fn pair(settings: &Settings) -> [String; 2] {
+    let users = ["a", "b"].map(|which| format!("pair_{}_{which}", settings.target));
+    for user in &users {
+        let sql = format!(
+            "create role {user} login in role orders_ro; grant {user} to broker_admin with admin option"
+        );
+        settings.world.orders().execute(&settings.target, &sql).await.unwrap();
+    }
+    users
 }
 
 async fn stand(rotate: Value) -> (Stand, [String; 2]) {

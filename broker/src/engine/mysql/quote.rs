@@ -20,11 +20,15 @@ pub(super) fn user(name: &str) -> Result<String, Unquotable> {
     Ok(format!("{}@`%`", identifier(name)?))
 }
 
-/// A value as a string constant, for the sessions of `connections`. Nothing that we write has a backslash, which would
-/// mean one thing or another by the server's modes.
+/// A value as a string constant, for the sessions of `connections`. A backslash would mean one thing or another by the
+/// server's modes: what has one is written in hexadecimal.
 pub(super) fn literal(value: &str) -> Result<String, Unquotable> {
-    if value.contains(['\0', '\\']) {
+    if value.contains('\0') {
         return Err(Unquotable::Value);
+    }
+    if value.contains('\\') {
+        let digits: String = value.bytes().map(|byte| format!("{byte:02X}")).collect();
+        return Ok(format!("_utf8mb4 X'{digits}'"));
     }
     Ok(format!("'{}'", value.replace('\'', "''")))
 }
@@ -49,7 +53,7 @@ pub(super) enum Unquotable {
     Name { name: String },
     #[error("{name:?} is too long for a user: at most {LONGEST_USER} characters")]
     User { name: String },
-    #[error("a value has a zero byte or a backslash")]
+    #[error("a value has a zero byte")]
     Value,
 }
 
@@ -70,7 +74,8 @@ mod tests {
         assert_eq!(identifier("na`me").unwrap(), "`na``me`");
         assert_eq!(user("dsn_a").unwrap(), "`dsn_a`@`%`");
         assert_eq!(literal("it's").unwrap(), "'it''s'");
-        assert_eq!(literal(r"a\b"), Err(Unquotable::Value));
+        assert_eq!(literal(r"a\b").unwrap(), "_utf8mb4 X'615C62'");
+        assert_eq!(literal("a\0"), Err(Unquotable::Value));
         assert!(
             identifier("").is_err() && identifier("a\0").is_err() && identifier(&"a".repeat(129)).is_err()
         );

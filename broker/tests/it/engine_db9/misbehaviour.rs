@@ -57,24 +57,6 @@ fn a_limit_is_passed_on_and_kept_to() {
 }
 
 #[test]
-fn what_may_have_been_done_is_undone() {
-    run(async {
-        let site = Site::with(unshared).await;
-        let page = ApiAnswer::html(StatusCode::INTERNAL_SERVER_ERROR, "<h1>npg_secret</h1>");
-        site.db9.api().misbehave("POST", &users(&site), 1, Fault::answer(page));
-        assert_eq!(site.try_dsn("ninth-user").await.told(), unavailable());
-        site.db9.api().misbehave("POST", &users(&site), 1, Fault::drop().after_handling());
-        assert_eq!(site.try_dsn("ninth-user").await.told(), unavailable());
-        assert_eq!(made(site.db9.postgres()).await.len(), 1, "it was made, though nobody heard of it");
-        // Past the deadline of what is pending.
-        site.clock.advance(Duration::from_secs(120));
-        site.until_made(site.db9.postgres(), 0).await;
-        assert!(lets_in(text(&site.dsn("ninth-user").await, "dsn")).await);
-        site.stop().await;
-    });
-}
-
-#[test]
 fn a_statement_that_fails_in_a_success_leaves_no_user() {
     run(async {
         let site = Site::with(|config| {

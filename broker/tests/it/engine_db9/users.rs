@@ -64,19 +64,3 @@ fn a_user_is_renewed_and_ends_with_what_it_owns() {
         site.stop().await;
     });
 }
-
-#[test]
-fn what_no_lease_accounts_for_is_swept() {
-    run(async {
-        let site =
-            Site::with(|config| config["databases"]["ninth"]["sweep"] = json!({ "mode": "remove" })).await;
-        site.dsn("ninth-user").await;
-        let orphan = format!("dsn_{}_lost", site.at_ledger("select tag from installation").await);
-        let make = format!("create role {orphan} login; create role dsn_other_one login");
-        site.db9.postgres().execute("postgres", &make).await.unwrap();
-        assert_eq!(site.sweep("ninth").await, [orphan.as_str()]);
-        let left = made(site.db9.postgres()).await;
-        assert!(left.len() == 2 && !left.contains(&orphan), "{left:?}");
-        site.stop().await;
-    });
-}

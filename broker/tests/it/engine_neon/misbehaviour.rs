@@ -5,7 +5,7 @@ use reqwest::{StatusCode, header};
 use serde_json::json;
 
 use super::Site;
-use crate::stand::{lets_in, made, run, text};
+use crate::stand::{lets_in, run, text};
 
 fn busy(status: StatusCode, seconds: Option<u64>) -> Fault {
     let answer = ApiAnswer::json(status, &json!({ "code": "", "message": "later" }));
@@ -13,26 +13,6 @@ fn busy(status: StatusCode, seconds: Option<u64>) -> Fault {
         Some(seconds) => answer.header(header::RETRY_AFTER, seconds),
         None => answer,
     })
-}
-
-#[test]
-fn what_is_short_is_waited_for() {
-    run(async {
-        let site = Site::start().await;
-        let page = ApiAnswer::html(StatusCode::INTERNAL_SERVER_ERROR, "<h1>npg_secret</h1>");
-        for fault in [
-            busy(StatusCode::LOCKED, None),
-            busy(StatusCode::TOO_MANY_REQUESTS, Some(1)),
-            busy(StatusCode::SERVICE_UNAVAILABLE, Some(1)),
-            Fault::answer(page),
-            Fault::drop(),
-        ] {
-            site.neon.api().misbehave("GET", "/api/v2/projects/still-lake-12345678/endpoints", 1, fault);
-        }
-        assert!(lets_in(text(&site.dsn("neon-request").await, "dsn")).await);
-        assert_eq!(site.asked("/endpoints"), 6);
-        site.stop().await;
-    });
 }
 
 #[test]
@@ -47,21 +27,6 @@ fn what_is_long_is_passed_on() {
         assert!(lets_in(text(&site.dsn("neon-request").await, "dsn")).await);
         site.neon.api().misbehave("GET", "/api/v2", 999, busy(StatusCode::TOO_MANY_REQUESTS, None));
         assert!(lets_in(text(&site.dsn("neon-request").await, "dsn")).await, "the API is not asked any more");
-        site.stop().await;
-    });
-}
-
-#[test]
-fn a_key_that_may_not_do_it_is_told_to_the_operator_alone() {
-    run(async {
-        let site = Site::start().await;
-        let forbidden =
-            ApiAnswer::json(StatusCode::NOT_FOUND, &json!({ "code": "", "message": "not found" }));
-        site.neon.api().misbehave("GET", "/api/v2/projects/still", 999, Fault::answer(forbidden));
-        let answer = site.try_dsn("neon-request").await;
-        assert_eq!(answer.told(), (502, "engine-refused".to_owned()));
-        assert!(!answer.text.contains("projects"), "{}", answer.text);
-        assert_eq!(made(site.neon.postgres()).await, [""; 0]);
         site.stop().await;
     });
 }

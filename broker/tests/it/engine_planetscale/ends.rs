@@ -8,46 +8,6 @@ use super::{ROLES, Scene, text};
 use crate::stand::{psql, run};
 
 #[test]
-fn what_is_revoked_ends_at_once_sessions_included() {
-    run(async {
-        let scene = Scene::start().await;
-        let caller = scene.stand.caller("app-orders");
-        let answer = caller.dsn("shop-request").await;
-        let mut session = PgConnection::connect(text(&answer, "dsn")).await.unwrap();
-        sqlx::query("select 1").execute(&mut session).await.unwrap();
-        let revoked = caller.delete(&format!("/v1/leases/{}", text(&answer, "lease_id"))).await.ok();
-        assert_eq!(revoked["state"], "revoked");
-        assert!(sqlx::query("select 1").execute(&mut session).await.is_err(), "its session has ended");
-        let again = psql(text(&answer, "dsn"), "select 1").await;
-        assert!(again.stderr.contains("password authentication failed"), "{again:?}");
-        assert_eq!(scene.asked("DELETE", ROLES).len(), 1);
-        scene.end().await;
-    });
-}
-
-#[test]
-fn a_lease_that_is_over_is_removed_by_our_hand() {
-    run(async {
-        let scene = Scene::start().await;
-        let answer = scene.stand.caller("app-orders").dsn("shop-request").await;
-        assert_eq!(scene.planetscale.live().len(), 1);
-        scene.advance(Duration::from_secs(3601)).await;
-        // Past the drain, and before the provider's own end.
-        scene.stand.clock.advance(Duration::from_secs(31));
-        scene
-            .stand
-            .until(|| async {
-                scene.stand.clock.advance(Duration::from_secs(1));
-                let live = scene.planetscale.live();
-                if live.is_empty() { Ok(()) } else { Err(format!("{live:?}")) }
-            })
-            .await;
-        assert!(!psql(text(&answer, "dsn"), "select 1").await.ok);
-        scene.end().await;
-    });
-}
-
-#[test]
 fn without_us_it_ends_by_itself_soon_after_its_lease() {
     run(async {
         let scene = Scene::start().await;

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use devstack::{Answer, Fault};
 use serde_json::{Value, json};
 
-use super::{PASSWORDS, ROLES, Scene, text};
+use super::{ROLES, Scene, text};
 use crate::stand::{psql, run};
-
-fn error(status: u16, code: &str) -> Answer {
-    Answer::json(StatusCode::from_u16(status).unwrap(), &json!({ "code": code, "message": "it will not" }))
-}
 
 impl Scene {
     /// The next so many requests go wrong like this.
@@ -122,60 +118,6 @@ fn a_token_that_stopped_to_count_makes_nothing_look_gone() {
 }
 
 #[test]
-fn what_is_busy_is_asked_again_later_and_callers_are_told_when() {
-    run(async {
-        for (answer, after) in [
-            (error(423, "locked"), "1"),
-            (error(429, "too_many"), "10"),
-            (error(429, "too_many").header(header::RETRY_AFTER, 7_u64), "7"),
-            (error(503, "maintenance").header(header::RETRY_AFTER, 3_u64), "3"),
-        ] {
-            // A pause that the provider asked for holds the requests after it, too: each has a broker of its own.
-            let scene = Scene::start().await;
-            scene.fail("POST", ROLES, 1, Fault::answer(answer));
-            let refused = scene.refused("shop-request").await;
-            assert_eq!(refused, (503, "engine-unavailable".to_owned(), Some(after.to_owned())));
-            assert_eq!(scene.asked("POST", ROLES).len(), 1, "not repeated by us");
-            scene.end().await;
-        }
-    });
-}
-
-#[test]
-fn a_page_in_the_place_of_an_answer_is_not_shown_and_leaves_nothing() {
-    run(async {
-        let scene = Scene::start().await;
-        let page = Answer::html(StatusCode::INTERNAL_SERVER_ERROR, "<h1>pscale_pw_should_not_be_seen</h1>");
-        scene.fail("POST", PASSWORDS, 1, Fault::answer(page).after_handling());
-        assert_eq!(scene.refused("store-reader").await.0, 503);
-        assert_eq!(scene.planetscale.live().len(), 1, "it was made all the same");
-        scene.until_gone().await;
-        scene.end().await;
-    });
-}
-
-#[test]
-fn what_was_made_behind_a_lost_answer_is_removed_and_nothing_is_made_twice() {
-    run(async {
-        let scene = Scene::start().await;
-        for (role, path) in [("shop-request", ROLES), ("store-reader", PASSWORDS)] {
-            scene.fail("POST", path, 1, Fault::drop().after_handling());
-            let refused = scene.refused(role).await;
-            assert_eq!((refused.0, refused.1.as_str()), (503, "engine-unavailable"));
-            assert_eq!(scene.asked("POST", path).len(), 1, "it is never asked twice for one lease");
-            assert_eq!(scene.planetscale.live().len(), 1, "but it is there");
-            scene.until_gone().await;
-            // Somebody else: for the same workload the failure stands for a moment.
-            let caller = scene.stand.caller("app-other");
-            let next = caller.dsn(role).await;
-            assert_eq!(scene.planetscale.live().len(), 1);
-            caller.delete(&format!("/v1/leases/{}", text(&next, "lease_id"))).await.ok();
-        }
-        scene.end().await;
-    });
-}
-
-#[test]
 fn an_answer_without_what_it_is_for_is_no_credential() {
     run(async {
         let scene = Scene::start().await;
@@ -190,21 +132,6 @@ fn an_answer_without_what_it_is_for_is_no_credential() {
             assert_eq!(scene.refused("shop-request").await.0, 503, "{lacking}");
             scene.until_gone().await;
         }
-        scene.end().await;
-    });
-}
-
-#[test]
-fn a_removal_whose_answer_is_lost_is_made_again() {
-    run(async {
-        let scene = Scene::start().await;
-        let caller = scene.stand.caller("app-orders");
-        let answer = caller.dsn("shop-request").await;
-        scene.fail("DELETE", ROLES, 1, Fault::drop().after_handling());
-        let path = format!("/v1/leases/{}", text(&answer, "lease_id"));
-        assert_eq!(caller.delete(&path).await.ok()["state"], "draining");
-        scene.until_gone().await;
-        assert!(scene.asked("DELETE", ROLES).len() >= 2);
         scene.end().await;
     });
 }

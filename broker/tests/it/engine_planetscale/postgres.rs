@@ -93,26 +93,6 @@ fn a_renewed_lease_outlives_its_first_end_and_no_renewal_goes_beyond_what_was_as
 }
 
 #[test]
-fn a_refresh_overlaps() {
-    run(async {
-        let scene = Scene::start().await;
-        let caller = scene.stand.caller("app-orders");
-        let first = caller.dsn("shop-reader").await;
-        scene.advance(Duration::from_secs(31 * 60)).await;
-        scene
-            .stand
-            .until(|| async {
-                let next = caller.dsn("shop-reader").await;
-                if next["lease_id"] == first["lease_id"] { Err("the same".to_owned()) } else { Ok(()) }
-            })
-            .await;
-        assert_eq!(scene.planetscale.live().len(), 2);
-        assert!(psql(text(&first, "dsn"), "select 1").await.ok, "the first goes on");
-        scene.end().await;
-    });
-}
-
-#[test]
 fn what_a_role_owns_goes_to_its_successor() {
     run(async {
         let scene = Scene::with(|config| {

@@ -154,35 +154,6 @@ fn without_the_cache_the_password_is_the_same() {
 }
 
 #[test]
-fn after_an_incident_nobody_knows_the_password_and_sessions_are_ended() {
-    run(async {
-        let (stand, _) = stand(json!({ "every": "2h" })).await;
-        let leaked = fetch(&stand).await;
-        let dsn = leaked["dsn"].as_str().unwrap().to_owned();
-        let session = tokio::spawn(async move { psql(&dsn, "select pg_sleep(600)").await });
-        let sleeping = format!(
-            "select count(*) from pg_stat_activity where query like '%pg_sleep%' and usename = '{}'",
-            user(&leaked)
-        );
-        stand
-            .until(|| async {
-                let count = stand.at_target(&sleeping).await;
-                if count == "1" { Ok(()) } else { Err(count) }
-            })
-            .await;
-        let incident = json!({ "role": "orders-rotated", "reason": "leaked" });
-        stand.caller("operator").post("/v1/revocations", &incident).await.ok();
-        let ended = session.await.unwrap();
-        assert!(!ended.ok && ended.stderr.contains("terminating connection"), "{ended:?}");
-        until_state(&stand, &leaked, "revoked").await;
-        assert!(!works(&leaked).await);
-        let next = fetch(&stand).await;
-        assert!(works(&next).await);
-        stand.stop().await;
-    });
-}
-
-#[test]
 fn there_is_one_password_and_none_of_ones_own() {
     run(async {
         let (stand, _) = stand(json!({ "every": "2h" })).await;
