@@ -11,6 +11,8 @@ use crate::config::mistake::{Key, Mistakes};
 #[serde(deny_unknown_fields)]
 pub struct Privileges {
     /// Where: `orders.*`, `orders.customers`, or `*.*` for the whole server.
+    // Not `on`, which half of the readers of YAML take for a yes.
+    #[serde(rename = "in", alias = "on")]
     pub on: String,
     /// What: `select`, `insert`, `update`, `delete`, `execute`, …
     pub can: Vec<String>,
@@ -43,7 +45,7 @@ impl Privileges {
         let place = self.place();
         if place.is_none() {
             let message = format!("{:?} is not a place: say `database.*` or `database.table`", self.on);
-            mistakes.add(key.at("on"), message);
+            mistakes.add(key.at("in"), message);
         }
         let can = key.at("can");
         if self.can.is_empty() {
@@ -61,7 +63,7 @@ impl Privileges {
                     mistakes.add(can.index(index), message);
                 }
                 (Some(false), Some(Place::Table(database, _))) => {
-                    let message = format!("`{verb}` is for whole databases: say `on: {database}.*`");
+                    let message = format!("`{verb}` is for whole databases: say `in: {database}.*`");
                     mistakes.add(can.index(index), message);
                 }
                 _ => {}

@@ -109,7 +109,7 @@ impl Access {
         "say what it may do: `reader`, `writer`, `readwriter` or `admin`";
 }
 
-/// What becomes of a statement that concerns all rows.
+/// What becomes of a statement that concerns all rows. In quotes: YAML may take `on` and `off` for yes and no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QuerySafety {

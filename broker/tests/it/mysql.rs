@@ -15,7 +15,7 @@ pub(crate) async fn settings() -> (Settings, &'static MariaDb) {
     let (mut settings, server) = (Settings::new(world().await, &unique()).await, mariadb().await);
     let credential = json!({
         "kind": "dynamic_user",
-        "privileges": [{ "on": "shop.items", "can": ["select", "insert"] }],
+        "privileges": [{ "in": "shop.items", "can": ["select", "insert"] }],
         "connection_limit": 10,
     });
     add_shop(&mut settings, server, "shop-writer", credential);

@@ -16,7 +16,7 @@ pub(super) async fn start(place: &Place<'_>) -> anyhow::Result<Provided> {
         "tls": { "ca": place.trust() },
         "admin": { "username": "dsn_broker", "password": place.secret("mysql-admin", &password)? },
     });
-    let privileges = json!([{ "on": "shop.orders", "can": ["select"] }]);
+    let privileges = json!([{ "in": "shop.orders", "can": ["select"] }]);
     Ok(Provided::new(Running::Mysql(server))
         .database("mysql", database)
         .role("mysql-user", "mysql", "15m", json!({ "kind": "dynamic_user", "privileges": privileges }))

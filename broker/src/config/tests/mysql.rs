@@ -24,28 +24,28 @@ fn roles_on_mysql() {
             "[select, insert, update]",
             "[execute, select]",
             &[
-                "roles.shop-writer.credential.privileges[0].can[0]: `execute` is for whole databases: say `on: shop.*`",
+                "roles.shop-writer.credential.privileges[0].can[0]: `execute` is for whole databases: say `in: shop.*`",
             ],
         ),
         (
-            r#"on: "shop.orders""#,
-            "on: shop",
+            r#"in: "shop.orders""#,
+            "in: shop",
             &[
-                r#"roles.shop-writer.credential.privileges[0].on: "shop" is not a place: say `database.*` or `database.table`"#,
+                r#"roles.shop-writer.credential.privileges[0].in: "shop" is not a place: say `database.*` or `database.table`"#,
             ],
         ),
         (
-            r#"on: "shop.orders""#,
-            r#"on: "*.orders""#,
+            r#"in: "shop.orders""#,
+            r#"in: "*.orders""#,
             &[
-                r#"roles.shop-writer.credential.privileges[0].on: "*.orders" is not a place: say `database.*` or `database.table`"#,
+                r#"roles.shop-writer.credential.privileges[0].in: "*.orders" is not a place: say `database.*` or `database.table`"#,
             ],
         ),
-        (r#"on: "shop.orders""#, r#"on: "shop.*""#, &[]),
-        (r#"on: "shop.orders""#, r#"on: "*.*""#, &[]),
+        (r#"in: "shop.orders""#, r#"in: "shop.*""#, &[]),
+        (r#"in: "shop.orders""#, r#"in: "*.*""#, &[]),
         (
             r#"      privileges: # or member_of
-        - { on: "shop.orders", can: [select, insert, update] }"#,
+        - { in: "shop.orders", can: [select, insert, update] }"#,
             "      connection_limit: 3000000000",
             &[
                 "roles.shop-writer.credential.member_of: the user would be a member of nothing and could do nothing: name a database role, or say what it may do with `privileges`",

@@ -54,7 +54,7 @@ fn databases_at_rds() {
         (
             rds(
                 &admin(&with(KEY)),
-                &USER.replace("member_of: [billing_read]", "privileges: [{ on: 'a.*', can: [select] }]"),
+                &USER.replace("member_of: [billing_read]", "privileges: [{ in: 'a.*', can: [select] }]"),
             ),
             &[
                 "roles.billing-reader.credential.privileges: Postgres has them from its roles: use `member_of`",
@@ -110,7 +110,7 @@ fn mysql_at_rds() {
         "{ static: { access_key_id: AKIA1, secret_access_key: { file: secrets/orders-admin } } }";
     const TOKEN: &str = "    credential: { kind: connect_token, username: billing_reader }\n    ttl: 15m";
     const USER: &str =
-        "    credential: { kind: dynamic_user, privileges: [{ on: 'a.*', can: [select] }] }\n    ttl: 1h";
+        "    credential: { kind: dynamic_user, privileges: [{ in: 'a.*', can: [select] }] }\n    ttl: 1h";
     let section = format!("    rds: {{ protocol: mysql, region: eu-central-1, credentials: {KEY} }}");
     let admin = format!("    admin: {{ username: broker_admin }}\n{section}");
     let weak = |text: String| {

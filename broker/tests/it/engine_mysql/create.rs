@@ -24,8 +24,8 @@ fn a_list_of_privileges_is_all_that_a_user_has() {
     run(async {
         let server = server().await;
         let spec = privileges(json!([
-            { "on": "shop.items", "can": ["select", "insert", "delete"] },
-            { "on": "shop.orders", "can": ["select"] },
+            { "in": "shop.items", "can": ["select", "insert", "delete"] },
+            { "in": "shop.orders", "can": ["select"] },
         ]));
         let made = server.create(&username(), &spec).await;
         let mut session = server.connect(&made).await.unwrap();
@@ -57,7 +57,7 @@ fn the_name_of_a_database_is_no_pattern() {
         let made = server
             .create(
                 &format!("dsn_{other}"),
-                &privileges(json!([{ "on": format!("{one}.*"), "can": ["select"] }])),
+                &privileges(json!([{ "in": format!("{one}.*"), "can": ["select"] }])),
             )
             .await;
         let url = server.mariadb.url(&made.credential.username, made.credential.password.expose(), &one);
@@ -89,7 +89,7 @@ fn making_it_again_leaves_the_last_one_alone() {
     run(async {
         let server = server().await;
         let name = username();
-        let first = server.create(&name, &privileges(json!([{ "on": "shop.*", "can": ["insert"] }]))).await;
+        let first = server.create(&name, &privileges(json!([{ "in": "shop.*", "can": ["insert"] }]))).await;
         let second = server.create(&name, &member("shop_ro")).await;
         assert_eq!(number(server.connect(&first).await), ACCESS_DENIED);
         let mut session = server.connect(&second).await.unwrap();
@@ -120,7 +120,7 @@ fn what_cannot_be_made_is_refused_with_the_reason() {
         let name = username();
         for (spec, expected) in [
             (member("no_such_role"), "no_such_role"),
-            (privileges(json!([{ "on": "elsewhere.*", "can": ["select"] }])), "Access denied"),
+            (privileges(json!([{ "in": "elsewhere.*", "can": ["select"] }])), "Access denied"),
             (
                 DynamicUser { member_of: vec!["a".into(), "b".into()], ..DynamicUser::default() },
                 "one default role",

@@ -27,7 +27,7 @@ fn a_role_as_it_should_be_has_neither_warnings_nor_mistakes() {
         let of_role = inspect(&server.engine, &member("shop_ro")).await;
         let can = vec!["select on shop.*".to_owned()];
         assert_eq!(of_role, RoleInfo { can, ..RoleInfo::default() });
-        let spec = privileges(json!([{ "on": "shop.orders", "can": ["select", "insert"] }]));
+        let spec = privileges(json!([{ "in": "shop.orders", "can": ["select", "insert"] }]));
         let can = vec!["select, insert on shop.orders".to_owned()];
         assert_eq!(inspect(&server.engine, &spec).await, RoleInfo { can, ..RoleInfo::default() });
     });
@@ -62,7 +62,7 @@ fn the_statements_that_are_named_let_an_admin_make_users() {
         let mut database = database(server.mariadb);
         database.admin.as_mut().unwrap().username = admin.clone();
         let engine = engine(&database, "weak");
-        let on = privileges(json!([{ "on": "shop.*", "can": ["select", "lock tables"] }]));
+        let on = privileges(json!([{ "in": "shop.*", "can": ["select", "lock tables"] }]));
         let spec = DynamicUser { member_of: vec![role.clone()], ..on };
         let mut said = Vec::new();
         // Each look may find the next thing that is missing.

@@ -25,7 +25,7 @@ fn removing_ends_all_sessions_whatever_they_do() {
     run(async {
         let server = server().await;
         let name = username();
-        let spec = privileges(json!([{ "on": "shop.*", "can": ["select", "insert", "update"] }]));
+        let spec = privileges(json!([{ "in": "shop.*", "can": ["select", "insert", "update"] }]));
         let made = server.create(&name, &spec).await;
         let mut idle = server.connect(&made).await.unwrap();
         let mut open = server.connect(&made).await.unwrap();

@@ -51,7 +51,7 @@ fn with_a_user_of_its_own_it_says_what_is_missing() {
         assert!(content && said.contains("is there: MariaDB "), "{said}");
 
         scene.settings.config["roles"]["app-reader"]["credential"] = json!({
-            "kind": "dynamic_user", "privileges": [{ "on": "shop.orders", "can": ["select"] }],
+            "kind": "dynamic_user", "privileges": [{ "in": "shop.orders", "can": ["select"] }],
         });
         let grant = "GRANT EXECUTE ON PROCEDURE mysql.rds_kill TO `broker_admin`@`%`;";
         scene.server.execute("", &grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM ")).await.unwrap();

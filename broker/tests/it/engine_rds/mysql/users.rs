@@ -21,7 +21,7 @@ async fn with_token_admin() -> Scene {
 }
 
 async fn made_and_removed(scene: Scene) {
-    let privileges = json!([{ "on": "shop.orders", "can": ["select"] }]);
+    let privileges = json!([{ "in": "shop.orders", "can": ["select"] }]);
     let credential = json!({ "kind": "dynamic_user", "privileges": privileges });
     let open = with_role(scene, credential, "request").open().await;
     let caller = open.stand.caller("app-a");
