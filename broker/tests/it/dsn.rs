@@ -146,6 +146,7 @@ impl Case {
             password: &password,
             trust: Trust::System,
             ca_file: self.ca_file.as_deref(),
+            bundle: None,
             mode: Mode::VerifyFull,
             application_name: &self.application_name,
             connect_timeout: Duration::from_secs(self.connect_timeout),
@@ -153,6 +154,7 @@ impl Case {
             direct_tls: false,
             target_session_attrs: self.target_session_attrs.as_deref(),
             channel_binding: self.channel_binding,
+            pooled: false,
         };
         format.render(&target).unwrap().text.expose().to_owned()
     }
