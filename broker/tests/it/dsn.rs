@@ -183,7 +183,7 @@ impl Case {
         }
         let attrs = self.target_session_attrs.clone();
         expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));
-        if self.channel_binding && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+        if self.channel_binding && format != Format::Dotenv {
             expected.insert("channel_binding".to_owned(), "require".to_owned());
         }
         expected
