@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 DEMO ?= stay
+WITH ?=
 BENCH ?=
 BUILD := $(or $(CARGO_TARGET_DIR),target)
 # A debug build of the broker can be told to die at a named step.
@@ -13,9 +14,9 @@ TRIALS := exec setpriv --pdeathsig TERM $(BUILD)/debug/trials
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: deps ## Start everything on loopback and play the story once (DEMO=once ends after it)
+demo: deps ## Start everything on loopback and play the story once (DEMO=once ends after it; WITH=planetscale,neon,db9,rds,mysql)
 	@cargo build --locked -p dsn-broker -p devstack
-	@DEMO=$(DEMO) exec setpriv --pdeathsig TERM broker/devstack/demo.sh
+	@DEMO=$(DEMO) WITH="$(WITH)" exec setpriv --pdeathsig TERM broker/devstack/demo.sh
 
 test: deps ## Run all tests, on real servers that they start themselves
 	@.ci/test
@@ -23,7 +24,7 @@ test: deps ## Run all tests, on real servers that they start themselves
 fuzz: deps ## Search the parsers, led by coverage: FOR=10m for each target, or for TARGET=tokens
 	@FOR=$(or $(FOR),1m) TARGET="$(TARGET)" .ci/fuzz
 
-bench: ## Measure each path beside its bare limit, for about ten minutes (BENCH="--only fetch")
+bench: ## Measure each path beside its bare limit, for about a quarter of an hour (BENCH="--only fetch")
 	@.ci/deps wrk
 	@cargo build --locked --release -p dsn-broker -p trials
 	@exec $(BUILD)/release/trials bench $(BENCH)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The story of dsn-broker, on real servers of its own on loopback: what `make demo` runs. DEMO=once ends after it.
+# The story of dsn-broker, on real servers of its own on loopback: what `make demo` runs. DEMO=once ends after it;
+# WITH=planetscale,neon,db9,rds,mysql has these, too.
 #
 # However this script ends, also by SIGKILL, nothing of it stays: devstack ends when its standard input does, whose
 # other end this process alone holds, and takes the folder along; the kernel tells the broker when this process is gone.
@@ -48,11 +49,14 @@ trap clean_up EXIT
 trap 'echo; exit 0' INT
 trap 'exit 143' TERM HUP
 
-say 'The servers start: Postgres for the ledger, Postgres for the orders, Redis, an issuer of tokens'
-coproc WORLD { exec setsid devstack up --until-stdin-ends; }
+say "The servers start: Postgres for the ledger, Postgres for the orders, Redis, an issuer of tokens${WITH:+; and $WITH}"
+coproc WORLD { exec setsid devstack up --until-stdin-ends ${WITH:+--with "$WITH"}; }
 read -r started <&"${WORLD[0]}" || fail "devstack did not start"
 folder=$(jq -r .folder <<<"$started")
-eval "$(jq -r 'to_entries[] | "\(.key)=\(.value | @sh)"' "$(jq -r .json <<<"$started")")"
+world=$(jq -r .json <<<"$started")
+eval "$(jq -r 'to_entries[] | select(.value | scalars) | "\(.key)=\(.value | @sh)"' "$world")"
+# What WITH names, as a configuration has it: JSON is YAML, too.
+others() { jq -r --arg of "$1" '.[$of] | to_entries[] | "  \(.key): \(.value)"' "$world"; }
 
 # Secrets are files that nobody else can read, and the configuration names them.
 for secret in ledger_writer_url ledger_owner_url redis_url orders_admin_password; do
@@ -81,11 +85,13 @@ databases:
     tls: { ca: { file: ca.pem } }
     admin: { username: broker_admin, password: { file: orders_admin_password } }
     endpoints: { primary: { host: "$orders_host", port: $orders_port } }
+$(others databases)
 roles:
   orders-reader: { database: orders, credential: { kind: dynamic_user, member_of: [orders_ro] }, ttl: 15m, max_ttl: 2h }
   orders-writer: { database: orders, credential: { kind: dynamic_user, member_of: [orders_rw] }, ttl: 5m, share: request }
+$(others roles)
 bindings:
-  - { workloads: { issuer: cluster, subject: orders-app }, roles: [orders-reader, orders-writer] }
+  - { workloads: { issuer: cluster, subject: orders-app }, roles: [orders-reader, orders-writer$(jq -r '.roles | keys[] | ", \(.)"' "$world" | tr -d '\n')] }
 operators:
   - { workloads: { issuer: cluster, subject: oncall }, may: [leases, revoke, audit] }
 YAML
@@ -105,7 +111,7 @@ until address public >"$folder/output"; do kill -0 "$broker" 2>/dev/null || fail
 cat >"$folder/env" <<ENV
 export PATH="$PATH" DSN_BROKER_CONFIG="$DSN_BROKER_CONFIG" no_proxy="$no_proxy"
 CA="$ca_path" BROKER="https://localhost:$(address public | sed 's/.*://')" ADMIN="http://$(address admin)"
-MINT="$oidc_mint_url"
+MINT="$oidc_mint_url" FOLDER="$folder"
 ENV
 . "$folder/env"
 run 'curl -sS --fail-with-body --retry 100 --retry-delay 1 --retry-connrefused "$ADMIN/readyz"'
@@ -125,6 +131,27 @@ run 'LEASE=$(curl -sSf --cacert "$CA" -H "Authorization: Bearer $TOKEN" "$BROKER
 run 'curl -sSf --cacert "$CA" -H "Authorization: Bearer $TOKEN" -X DELETE "$BROKER/v1/leases/$LEASE" | jq -c "{lease_id, state, ended_at}"'
 expect '"state":"revoked"'
 refused 'psql -X "$DSN" -c "select 1"' 'authentication failed'
+while read -r role engine; do
+  say "The role $role, at a database of the engine $engine"
+  case $engine in
+    mysql | planetscale-mysql)
+      ask='curl -sSf --cacert "$CA" -H "Authorization: Bearer $TOKEN" -H "Accept: text/plain" "$BROKER/v1/dsn/ROLE?format=my-cnf&ca_file=$CA" >"$FOLDER/my.cnf"'
+      run "${ask/ROLE/$role}"
+      run 'cat "$FOLDER/my.cnf"'
+      expect '^ssl-verify-server-cert'
+      run 'mariadb --defaults-file="$FOLDER/my.cnf" -e "status" | grep SSL:'
+      expect '^SSL:.*Cipher in use'
+      run 'mariadb --defaults-file="$FOLDER/my.cnf" -te "select current_user(), count(*) from orders"'
+      ;;
+    *)
+      ask='OTHER=$(curl -sSf --cacert "$CA" -H "Authorization: Bearer $TOKEN" -H "Accept: text/plain" "$BROKER/v1/dsn/ROLE?ca_file=$CA"); echo "$OTHER"'
+      run "${ask/ROLE/$role}"
+      expect '^postgresql://.*sslmode=verify-full'
+      run 'psql -X "$OTHER" -c "\conninfo" -c "select current_user, count(*) from orders"'
+      expect 'TLSv1\.'
+      ;;
+  esac
+done < <(jq -r '. as $all | .roles | to_entries[] | "\(.key) \($all.databases[.value.database].engine)"' "$world")
 say "All of it is on record, and the record proves that nobody changed it"
 run 'dsn-broker audit verify'
 expect 'the chain is whole'
@@ -142,5 +169,6 @@ An operator is {"sub": "oncall"}: try GET \$BROKER/v1/audit. Metrics: $ADMIN/met
 Documentation of the calls: $BROKER/docs (its certificate is signed by $ca_path)
 The configuration, loaded again when it changes: $DSN_BROKER_CONFIG
 TEXT
+[ -n "${WITH-}" ] || echo 'With more databases, emulated or real: make demo WITH=planetscale,neon,db9,rds,mysql'
 wait "$broker" || true
 fail 'the broker ended'

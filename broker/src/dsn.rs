@@ -66,6 +66,9 @@ pub struct Target<'a> {
     pub channel_binding: bool,
     /// Whether there is a pooler in between, which gives each transaction another session.
     pub pooled: bool,
+    /// Whether a MySQL server is shown the password itself (`mysql_clear_password`), as a token: drivers do that only
+    /// where they are told to.
+    pub cleartext: bool,
 }
 
 /// How much of the server's certificate is verified.

@@ -26,7 +26,7 @@ pub use kept::KeptPasswords;
 pub use kinds::New;
 pub use site::Site;
 
-use crate::config::{CredentialSpec, Database, DynamicUser, SecretError};
+use crate::config::{CredentialSpec, Database, DynamicUser, RotatedPassword, SecretError};
 use crate::entropy::Entropy;
 use crate::model::{Credential, EngineKind, Handle};
 use crate::secret::Secret;
@@ -101,11 +101,22 @@ pub trait ConnectTokens: Send + Sync {
     fn token<'a>(&'a self, username: &'a str) -> BoxFuture<'a, Result<Made, EngineError>>;
 }
 
-/// Changes the passwords of users that are there.
+/// Changes the passwords of users that are there. Where a provider cannot do that without ending sessions, they end.
 pub trait Passwords: Send + Sync {
     /// Gives a user a password: this one, or where the provider makes them up another one. Its sessions go on.
     fn set<'a>(&'a self, username: &'a str, password: &'a Secret)
     -> BoxFuture<'a, Result<Made, EngineError>>;
+
+    /// Gives one of a pair its next password. What else the pair says matters only where a password is not changed
+    /// but made anew.
+    fn rotate<'a>(
+        &'a self,
+        _pair: &'a RotatedPassword,
+        username: &'a str,
+        password: &'a Secret,
+    ) -> BoxFuture<'a, Result<Made, EngineError>> {
+        self.set(username, password)
+    }
 
     /// Gives a user a password that nobody knows. Succeeds if there is no such user.
     fn unset<'a>(&'a self, username: &'a str, sessions: Sessions) -> BoxFuture<'a, Result<(), EngineError>>;
@@ -260,12 +271,6 @@ pub enum BuildError {
         path: PathBuf,
         /// Why it cannot be read.
         source: std::io::Error,
-    },
-    /// No broker of this version can do that.
-    #[error("{what} is not there yet")]
-    NotYet {
-        /// What is not there.
-        what: &'static str,
     },
     /// TLS to the provider's API cannot be set up.
     #[error(transparent)]

@@ -1,7 +1,9 @@
 //! What of AWS is needed: whose keys are good, who gives them out, and databases at RDS that check what they signed.
 
+mod gate;
 mod giver;
 mod rds;
+mod rds_mysql;
 mod token;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,7 @@ use std::time::SystemTime;
 
 pub use self::giver::{Given, KeyGiver};
 pub use self::rds::Rds;
+pub use self::rds_mysql::RdsMysql;
 use crate::entropy;
 
 /// The keys that are good; clones are the same account.

@@ -36,7 +36,6 @@ struct State {
     tenant: String,
     token: String,
     scoped_token: String,
-    admin_password: String,
     now: Mutex<Now>,
 }
 
@@ -44,6 +43,7 @@ struct State {
 #[derive(Debug)]
 struct Now {
     edge_port: u16,
+    admin_password: String,
     state: &'static str,
     passwordless: bool,
     token_life: Duration,
@@ -70,9 +70,9 @@ impl Db9 {
             tenant: entropy::password()?.chars().take(12).collect(),
             token: format!("db9_{}", entropy::password()?),
             scoped_token: format!("db9_{}", entropy::password()?),
-            admin_password,
             now: Mutex::new(Now {
                 edge_port: 0,
+                admin_password,
                 state: "ACTIVE",
                 passwordless: false,
                 token_life: Duration::from_secs(600),
@@ -113,6 +113,11 @@ impl Db9 {
     /// An API token that is scoped to the database: it cannot make connect tokens.
     pub fn scoped_token(&self) -> &str {
         &self.state.scoped_token
+    }
+
+    /// The present password of `admin`, as far as the API knows.
+    pub fn admin_password(&self) -> String {
+        self.state.now().admin_password.clone()
     }
 
     /// How long new connect tokens live.

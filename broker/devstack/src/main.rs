@@ -1,12 +1,14 @@
 //! The `devstack` binary: the world for those outside of Rust.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
-use devstack::{Version, World, install};
+use devstack::{Provided, Provider, Version, World, install};
+use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -43,6 +45,9 @@ struct Up {
     /// Put the ledger and the target on one server.
     #[arg(long)]
     shared_server: bool,
+    /// Also start these, and say in the file how the broker's configuration names their databases and roles.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    with: Vec<Provider>,
     /// Let commits survive a power cut.
     #[arg(long)]
     durable: bool,
@@ -95,15 +100,16 @@ impl Up {
             }
         };
         tokio::pin!(end);
-        let world = tokio::select! {
-            world = self.start() => world?,
+        let (world, provided) = tokio::select! {
+            started = self.start() => started?,
             () = &mut end => return Ok(()),
         };
         end.await;
+        try_join_all(provided.into_iter().map(Provided::end)).await?;
         world.end().await
     }
 
-    async fn start(&self) -> anyhow::Result<World> {
+    async fn start(&self) -> anyhow::Result<(World, Vec<Provided>)> {
         let mut world = World::builder().durable(self.durable);
         if self.shared_server {
             world = world.shared_server();
@@ -112,11 +118,14 @@ impl Up {
             world = world.orders_version(Version::Major(major));
         }
         let world = world.start().await?;
+        let with: BTreeSet<Provider> = self.with.iter().copied().collect();
+        let provided = with.into_iter().map(|provider| provider.start(&world, world.folder()));
+        let provided = try_join_all(provided).await?;
         let file = self.json.clone().unwrap_or_else(|| world.folder().join("world.json"));
-        world.summary().write_to(&file)?;
+        world.summary().with(&provided).write_to(&file)?;
         let (pid, folder, issuer) = (std::process::id(), world.folder(), world.oidc().issuer());
         say(&json!({ "pid": pid, "folder": folder, "issuer": issuer, "json": file }).to_string())?;
-        Ok(world)
+        Ok((world, provided))
     }
 }
 

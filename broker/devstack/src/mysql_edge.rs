@@ -6,19 +6,19 @@
 mod handshake;
 mod login;
 mod packet;
+mod route;
 mod session;
 
+use anyhow::Context as _;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+pub use self::route::{Opening, Refusal, Route};
 use crate::ca::Ca;
 use crate::mariadb::MariaDb;
 use crate::tls;
@@ -32,40 +32,6 @@ pub struct MysqlEdge {
     accepting: JoinHandle<()>,
 }
 
-/// What a client says before it is let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// Who it claims to be.
-    pub user: String,
-    /// The database that it names; empty if it names none.
-    pub database: String,
-}
-
-/// What to do with a client.
-#[derive(Clone, Debug)]
-pub enum Route {
-    /// Let it log in to a server, which checks the password.
-    To {
-        /// The server.
-        backend: Backend,
-        /// As whom, there.
-        user: String,
-        /// With which database, there; empty for none.
-        database: String,
-    },
-    /// Say an error to it, and close.
-    Refuse {
-        /// MySQL's number of the error, for example 1045.
-        code: u16,
-        /// Five characters, for example `28000`.
-        sqlstate: &'static str,
-        /// What it reads.
-        message: String,
-    },
-    /// Let it wait, and then do something else.
-    After(Duration, Box<Self>),
-}
-
 /// A server behind an edge, which is connected to over TLS and verified.
 #[derive(Clone)]
 pub struct Backend {
@@ -77,12 +43,19 @@ pub struct Backend {
 struct Shared {
     /// The server that the first greeting comes from.
     backend: Backend,
-    /// None where clients come without TLS.
-    acceptor: Option<TlsAcceptor>,
+    entry: Entry,
     route: Box<dyn Fn(&Opening) -> Route + Send + Sync>,
     opened: AtomicUsize,
     /// How often all sessions were ended.
     ended: watch::Sender<u64>,
+}
+
+/// How clients come.
+enum Entry {
+    /// Without TLS.
+    Plain,
+    /// With it; who does not ask for it gets the refusal.
+    Tls(TlsAcceptor, Refusal),
 }
 
 impl Backend {
@@ -94,16 +67,17 @@ impl Backend {
 }
 
 impl MysqlEdge {
-    /// One that lets nobody in without TLS; its certificate is of this authority and for these names. Clients are
-    /// greeted as by this server.
+    /// One that lets nobody in without TLS, with this refusal; its certificate is of this authority and for these
+    /// names. Clients are greeted as by this server.
     pub async fn over_tls(
         ca: &Ca,
         names: &[&str],
+        insecure: Refusal,
         backend: Backend,
         route: impl Fn(&Opening) -> Route + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
         let acceptor = TlsAcceptor::from(Arc::new(tls::server(ca, names)?));
-        Self::start(backend, Some(acceptor), Box::new(route)).await
+        Self::start(backend, Entry::Tls(acceptor, insecure), Box::new(route)).await
     }
 
     /// One that does not speak TLS with its clients, as a relay on the same machine.
@@ -111,18 +85,18 @@ impl MysqlEdge {
         backend: Backend,
         route: impl Fn(&Opening) -> Route + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        Self::start(backend, None, Box::new(route)).await
+        Self::start(backend, Entry::Plain, Box::new(route)).await
     }
 
     async fn start(
         backend: Backend,
-        acceptor: Option<TlsAcceptor>,
+        entry: Entry,
         route: Box<dyn Fn(&Opening) -> Route + Send + Sync>,
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for an edge")?;
         let port = listener.local_addr()?.port();
         let (ended, _) = watch::channel(0);
-        let shared = Arc::new(Shared { backend, acceptor, route, opened: AtomicUsize::new(0), ended });
+        let shared = Arc::new(Shared { backend, entry, route, opened: AtomicUsize::new(0), ended });
         let sessions = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
             let mut running = JoinSet::new();

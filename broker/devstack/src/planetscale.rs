@@ -12,6 +12,7 @@ mod credential;
 mod edges;
 mod fixtures;
 mod list;
+mod making;
 mod passwords;
 mod roles;
 mod routes;
@@ -89,6 +90,11 @@ impl PlanetScale {
         format!("{}/v1", self.api.url())
     }
 
+    /// The servers behind.
+    pub fn servers(&self) -> &Servers {
+        &self.world.servers
+    }
+
     /// What was asked, faults, and the limit of requests.
     pub fn api(&self) -> &Api {
         &self.api
@@ -125,11 +131,12 @@ impl PlanetScale {
         state.branches.iter_mut().find(|it| it.is(database, branch)).map(change).unwrap_or_default();
     }
 
-    /// The display names of the credentials that somebody can log in with.
+    /// The display names of the credentials that somebody can log in with, but for default roles.
     pub fn live(&self) -> Vec<String> {
         let now = self.world.state.clock.now();
         let state = self.world.state.lock();
-        let live = state.credentials.iter().filter(|credential| credential.is_live(now));
+        let live =
+            state.credentials.iter().filter(|credential| !credential.default && credential.is_live(now));
         let mut names: Vec<_> = live.map(|credential| credential.name.clone()).collect();
         names.sort();
         names

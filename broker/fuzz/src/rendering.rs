@@ -49,6 +49,7 @@ pub fn rendering(bytes: &[u8]) {
         target_session_attrs: attrs.as_deref(),
         channel_binding: millis % 2 == 1,
         pooled: false,
+        cleartext: false,
     };
     Format::ALL.iter().for_each(|format| check(*format, &target));
 }

@@ -90,6 +90,7 @@ async fn reap(
     site: &Arc<Site>,
     stop: &CancellationToken,
 ) -> Result<Timestamp, LedgerError> {
+    let began = broker.clock.now();
     let at_once = usize::try_from(site.config.concurrency).unwrap_or(usize::MAX);
     // The next are claimed while the last are being ended: the database is never idle while something is due.
     let first = Some((broker.clone(), site.clone(), stop.clone()));
@@ -124,8 +125,8 @@ async fn reap(
     let lag = next.map_or(Duration::ZERO, |due| (now - due).to_std().unwrap_or_default());
     broker.metrics.reaper_lag(&site.name, lag);
     Ok(match next {
-        // It was due already when we claimed: it is another replica's, whose claim is waited for.
-        Some(due) if due <= now => now + RETRY,
+        // It was due already when we began: it is another replica's, whose claim is waited for.
+        Some(due) if due <= began => now + RETRY,
         Some(due) => due.min(now + LONGEST_SLEEP),
         None => now + LONGEST_SLEEP,
     })

@@ -15,7 +15,7 @@ use crate::broker::mint::{Mint, MintError};
 use crate::broker::{Ask, Broker, IssueError, failpoint};
 use crate::cache;
 use crate::config::{Adopt, RotatedPassword};
-use crate::engine::{EngineError, Site};
+use crate::engine::{EngineError, Sessions, Site};
 use crate::entropy::password;
 use crate::id::LeaseId;
 use crate::ledger::{Change, Entry, Fence};
@@ -187,6 +187,7 @@ impl Broker {
         username: &str,
         is_first: bool,
     ) -> Result<Arc<cache::Entry>, MintError> {
+        let engine = |source| MintError::Engine { database: mint.database.clone(), source };
         let (username, adopted) = match &pair.adopt {
             Some(adopt) if is_first => match self.adopted(mint, site, adopt).await? {
                 Some(credential) => (adopt.username.as_str(), Some(credential)),
@@ -201,24 +202,36 @@ impl Broker {
         self.open(mint, lease.clone()).await?;
         failpoint::pass("mint.pending");
 
-        let credential = match adopted {
-            Some(credential) => credential,
+        let (credential, pending) = match adopted {
+            Some(credential) => (credential, None),
             None => {
                 let password = password(&*self.entropy);
-                let sealed = self.sealed(&mint.database, username, &password);
-                self.ledger.keep_pending(&mint.database, username, &sealed, now).await?;
-                self.make(mint, site, &lease, &password).await?.credential
+                let pending = self.sealed(&mint.database, username, &password);
+                self.ledger.keep_pending(&mint.database, username, &pending, now).await?;
+                (self.make(mint, site, &lease, &password).await?.credential, Some(pending))
             }
         };
         failpoint::pass("mint.created");
 
         let sealed = self.sealed_credential(&mint.database, username, &credential);
-        self.ledger.keep_password(&mint.database, username, &sealed, now).await?;
+        self.ledger.keep_made(&mint.database, username, &sealed, now).await?;
+        failpoint::pass("pair.kept");
         let next = pair.next(now, mint.ttl).unwrap_or(now + NEVER);
         let expires_at = next + mint.ttl;
         let times = Times { issued_at: now, refresh_after: next, expires_at, max_expires_at: expires_at };
-        self.activate(mint, lease, &credential.username, times).await?;
+        let handle = lease.handle.clone();
+        let activated = self.activate(mint, lease, &credential.username, times).await;
+        if let (Err(MintError::Superseded), Some(_)) = (&activated, &pending)
+            && self.ledger.rotated(&mint.database, &[username.to_owned()]).await?.is_empty()
+        {
+            // It was ended before its password was there, and nobody has set another one since.
+            site.call(site.engine.remove(&handle, Sessions::End)).await.map_err(engine)?;
+        }
+        activated?;
         failpoint::pass("mint.active");
+        if let Some(pending) = pending {
+            self.ledger.drop_pending(&mint.database, username, &pending).await?;
+        }
         let entry = Arc::new(cache::Entry::new(id, credential, times));
         self.keep.put(&mint.key, &entry).await;
         failpoint::pass("mint.cached");
@@ -251,8 +264,8 @@ impl Broker {
         }
     }
 
-    /// Whether there is nothing of a rotation to undo: the database was told of no new password, or the one that it was
-    /// told of is kept as the one in force. Then the password is left alone: it may be one that was to be adopted.
+    /// Whether there is nothing of a rotation to undo, as the database was told of no new password. Then the one in force
+    /// is left alone: it may be one that was to be adopted.
     pub(super) async fn leaves_nothing(&self, lease: &Lease) -> Result<bool, EngineError> {
         if lease.handle.kind != CredentialKind::RotatedPassword
             || !matches!(lease.state, State::Pending { .. })

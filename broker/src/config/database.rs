@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::provider::Section;
-use crate::config::{Db9, Neon, PlanetScale, Rds, SecretRef, Span, Via};
+use crate::config::{Db9, Neon, PlanetScale, Rds, SecretRef, Span, Verified, Via};
 use crate::model::{self, EndpointName, EngineKind, Protocol};
 
 /// A place to connect to, with the engine that makes credentials for it.
@@ -251,13 +251,27 @@ impl Database {
         match &admin.password {
             Some(password) => drop(check::secret(password, &key.at("password"), mistakes)),
             None if self.engine == EngineKind::Neon => {}
-            None if self.rds.as_ref().is_some_and(|rds| rds.credentials.is_some()) => {}
+            None if self.rds.as_ref().is_some_and(|rds| rds.credentials.is_some()) => {
+                if !self.may_show_token(&admin.endpoint) {
+                    let message = "without one a token would cross in clear text to a server that is not verified in \
+                                   full: give it, or an `endpoint` that is";
+                    mistakes.add(key.at("password"), message);
+                }
+            }
             None if self.engine == EngineKind::Rds => {
                 let message = "give it, or the `rds.credentials` that sign a token in its place";
                 mistakes.add(key.at("password"), message);
             }
             None => mistakes.add(key.at("password"), format!("the engine `{engine}` needs it")),
         }
+    }
+
+    /// Whether the broker's own token is safe there: it goes to the server as it is.
+    fn may_show_token(&self, endpoint: &EndpointName) -> bool {
+        let weak = |endpoint: &Endpoint| {
+            !matches!(endpoint.directly(self), Verified::Certificate(TlsMode::VerifyFull, _))
+        };
+        !self.endpoints.get(endpoint).is_some_and(weak)
     }
 
     /// An engine has its own section and no other.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Database, Endpoint, Privileges, RotatedPassword, Span};
+use crate::config::{Database, Endpoint, Privileges, RotatedPassword, Span, TlsMode, Verified};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, Protocol, Share};
 
 /// A named set of privileges on one database, and how its credential is made.
@@ -103,6 +103,12 @@ pub enum Access {
     Admin,
 }
 
+impl Access {
+    /// It has to be said.
+    pub(in crate::config) const MISSING: &'static str =
+        "say what it may do: `reader`, `writer`, `readwriter` or `admin`";
+}
+
 /// What becomes of a statement that concerns all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -149,6 +155,11 @@ impl Role {
 }
 
 impl Role {
+    /// Whether its credential goes to the server as it is, in clear text inside TLS, by a plugin of MySQL's.
+    pub fn is_cleartext(&self, database: &Database) -> bool {
+        database.protocol() == Protocol::Mysql && self.credential.kind() == CredentialKind::ConnectToken
+    }
+
     pub(super) fn check(
         &self,
         databases: &BTreeMap<DatabaseName, Database>,
@@ -203,14 +214,39 @@ impl Role {
         }
         match &self.credential {
             CredentialSpec::DynamicUser(user) => user.check(database, &key.at("credential"), mistakes),
-            CredentialSpec::ConnectToken(token) => token.check(database, &key.at("credential"), mistakes),
-            CredentialSpec::RotatedPassword(_) => {}
+            CredentialSpec::ConnectToken(token) => {
+                token.check(database, &key.at("credential"), mistakes);
+                self.check_cleartext(database, key, mistakes);
+            }
+            CredentialSpec::RotatedPassword(pair) => {
+                let key = key.at("credential");
+                pair.check_against(database, &key, mistakes);
+                check_admins(&pair.users, database, &key.at("users"), mistakes);
+            }
         }
         if let (EngineKind::Rds, Some(rds)) = (engine, &database.rds) {
             rds.check_role(self, database, key, mistakes);
         }
         if let Some(planetscale) = &database.planetscale {
-            planetscale.check_role(self, key, mistakes);
+            planetscale.check_role(self, database.protocol(), key, mistakes);
+        }
+    }
+
+    /// A token is shown, as it is, to whoever ends the TLS: one more certificate of the same CA must not do.
+    fn check_cleartext(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        for (name, endpoint) in self.endpoints_in(database) {
+            let is_shown = match endpoint.for_clients(database) {
+                Verified::Certificate(mode, _) => mode != TlsMode::VerifyFull,
+                // A proxy on the caller's own machine; drivers for MySQL show nothing without TLS.
+                Verified::Nothing => database.protocol() == Protocol::Mysql,
+            };
+            if is_shown {
+                let message = format!(
+                    "through `{name}` a token would cross in clear text to a server, or a proxy, that is not verified in \
+                     full: name the endpoints that are"
+                );
+                mistakes.add(key.at("endpoints"), message);
+            }
         }
     }
 }
@@ -242,8 +278,7 @@ impl DynamicUser {
         }
         if database.engine == EngineKind::PlanetscaleMysql {
             if self.access.is_none() {
-                mistakes
-                    .add(key.at("access"), "say what it may do: `reader`, `writer`, `readwriter` or `admin`");
+                mistakes.add(key.at("access"), Access::MISSING);
             }
         } else if self.member_of.is_empty() && self.set_role.is_none() && self.privileges.is_empty() {
             let or =
@@ -280,13 +315,31 @@ impl DynamicUser {
 impl ConnectToken {
     fn check(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
         let key = key.at("username");
-        let admin_allowed = database.db9.as_ref().is_none_or(|db9| db9.allow_admin);
-        if self.username == DB9_ADMIN && !admin_allowed {
-            let message = "`admin` may do everything: name a user with the privileges that are needed, \
-                           or say `allow_admin: true` in the section `db9` of the database";
-            mistakes.add(key.clone(), message);
-        }
+        check_admin(&self.username, database, key.clone(), mistakes);
         check::not_blank(&self.username, key, mistakes);
+    }
+}
+
+/// Nobody becomes the superuser of a database at DB9 unless the operator says so.
+fn check_admin(username: &str, database: &Database, key: Key, mistakes: &mut Mistakes) {
+    let allowed = database.db9.as_ref().is_none_or(|db9| db9.allow_admin);
+    if username == DB9_ADMIN && !allowed {
+        let message = "`admin` may do everything: name a user with the privileges that are needed, \
+                       or say `allow_admin: true` in the section `db9` of the database";
+        mistakes.add(key, message);
+    }
+}
+
+/// The same for two users whose passwords are rotated.
+fn check_admins(users: &[String], database: &Database, key: &Key, mistakes: &mut Mistakes) {
+    for (index, username) in users.iter().enumerate() {
+        check_admin(username, database, key.index(index), mistakes);
+    }
+    if database.db9.is_some() && users.iter().all(|username| username == DB9_ADMIN) {
+        let message = "DB9 ends the password of `admin` at once when it makes up another, so `admin` alone cannot \
+                       be rotated: name a second superuser beside it, made with \
+                       CREATE ROLE admin_b SUPERUSER LOGIN;";
+        mistakes.add(key.clone(), message);
     }
 }
 

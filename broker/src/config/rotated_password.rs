@@ -7,14 +7,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{SecretRef, Span, check};
+use crate::config::{Access, Database, SecretRef, Span, check};
+use crate::model::EngineKind;
 use crate::time::Timestamp;
 
 /// A pair of users whose passwords are rotated in turn: one is handed out, the other rests until the next rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotatedPassword {
-    /// The two users, which exist already, with the same privileges. Nobody else changes their passwords.
+    /// The two users, which exist already, with the same privileges. Nobody else changes their passwords. At PlanetScale the names of two roles (Postgres), or the names that the broker gives its passwords (MySQL): of these there need be none, and others of the same name are removed.
     pub users: [String; 2],
     /// When they are rotated: `{every: 24h}`, `{at: [\"sun 03:00\"]}` (UTC) or `manual`. Never sooner than a `ttl` after the last time. Default: every `ttl`.
     #[serde(default)]
@@ -23,6 +24,15 @@ pub struct RotatedPassword {
     #[serde(default)]
     #[serde(skip_serializing)]
     pub adopt: Option<Adopt>,
+    /// What it may do in the branch (PlanetScale MySQL). Default: none, and it must be said.
+    #[serde(default)]
+    pub access: Option<Access>,
+    /// Whether it only ever reads, from replicas (PlanetScale MySQL). Default: `false`.
+    #[serde(default)]
+    pub replica: bool,
+    /// The addresses that it may be used from (PlanetScale MySQL): `10.0.0.0/8`. Default: all.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
 }
 
 /// When passwords are rotated.
@@ -66,6 +76,35 @@ impl RotatedPassword {
                 moments.iter().filter_map(|text| Some(Moment::parse(text)?.after(from))).min()
             }
             Some(Rotate::Manual) => None,
+        }
+    }
+
+    /// The keys that say something.
+    fn keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("adopt", self.adopt.is_some()),
+            ("access", self.access.is_some()),
+            ("replica", self.replica),
+            ("cidrs", !self.cidrs.is_empty()),
+        ];
+        keys.into_iter().filter_map(|(name, said)| said.then_some(name)).collect()
+    }
+
+    pub(super) fn check_against(&self, database: &Database, key: &Key, mistakes: &mut Mistakes) {
+        let (engine, known) = (database.engine.as_str(), database.engine.facts().rotated_password);
+        for name in self.keys().into_iter().filter(|name| !known.contains(name)) {
+            let message = if name == "adopt" {
+                format!(
+                    "at `{engine}` a password is not changed but replaced by a new one, so that none can be adopted: \
+                     remove it, and the broker makes the first one"
+                )
+            } else {
+                format!("the engine `{engine}` has no `{name}`; it has {}", check::list(known))
+            };
+            mistakes.add(key.at(name), message);
+        }
+        if database.engine == EngineKind::PlanetscaleMysql && self.access.is_none() {
+            mistakes.add(key.at("access"), Access::MISSING);
         }
     }
 
@@ -147,8 +186,14 @@ mod tests {
     }
 
     fn next(rotate: Rotate, last: &str) -> Option<Timestamp> {
-        let pair =
-            RotatedPassword { users: ["a".to_owned(), "b".to_owned()], rotate: Some(rotate), adopt: None };
+        let pair = RotatedPassword {
+            users: ["a".to_owned(), "b".to_owned()],
+            rotate: Some(rotate),
+            adopt: None,
+            access: None,
+            replica: false,
+            cidrs: Vec::new(),
+        };
         pair.next(at(last), Duration::from_secs(3600))
     }
 

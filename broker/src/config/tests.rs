@@ -35,6 +35,11 @@ fn folder() -> tempfile::TempDir {
         ("orders-admin", "pw"),
         ("report-a", "pw"),
         ("shop-admin", "pw"),
+        ("planetscale-token", "pw"),
+        ("planetscale-oauth", "pw"),
+        ("neon-owner", "pw"),
+        ("neon-key", "pw"),
+        ("db9-token", "pw"),
         // For the mistakes:
         ("empty", "\n"),
         ("short-key", "AAAA"),

@@ -31,6 +31,16 @@ pub enum RenderError {
         /// What it cannot say, and what can.
         why: &'static str,
     },
+    /// A password that a server is shown as it is must reach no other one.
+    #[error(
+        "a token for {} crosses in clear text inside TLS, and this endpoint of database `{database}` does not verify \
+         certificate and host name: use an endpoint that does",
+        Protocol::Mysql.as_str()
+    )]
+    CleartextUnverified {
+        /// The database.
+        database: DatabaseName,
+    },
     /// The format has to say in which file the system keeps its roots, and the caller did not say what system that is.
     #[error(
         "the format `{format}` has to say in which file the system keeps its roots: ask with os=debian (or {}), or with \

@@ -108,6 +108,12 @@ impl Format {
     pub fn for_protocol(protocol: Protocol) -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(move |format| format.reader(protocol).is_some())
     }
+
+    /// The same, where the server may be shown the password itself.
+    pub fn for_login(protocol: Protocol, cleartext: bool) -> impl Iterator<Item = Self> {
+        let shows = move |format: &Self| format.reader(protocol).is_some_and(|reader| reader.cleartext);
+        Self::for_protocol(protocol).filter(move |format| !cleartext || shows(format))
+    }
 }
 
 impl fmt::Display for Format {

@@ -57,6 +57,7 @@ pub(super) const LIBPQ: Reader = Reader {
     timeout: Timeout::InText,
     pooled: Pooled::Safe,
     addresses: true,
+    cleartext: true,
     longest: None,
     open: "psql \"$dsn\"",
     render: |settings| uri("postgresql", settings),
@@ -85,6 +86,8 @@ pub(super) const MYSQL_URL: Reader = Reader {
     timeout: Timeout::InCode,
     pooled: Pooled::Safe,
     addresses: true,
+    // Each driver has a name of its own for that, or none.
+    cleartext: false,
     longest: None,
     open: "MySqlPool::connect(dsn).await?",
     render: |settings| uri("mysql", settings),

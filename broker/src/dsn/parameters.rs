@@ -28,6 +28,7 @@ pub enum Parameter {
     Sslrootcert,
     Sslnegotiation,
     ChannelBinding,
+    CleartextPlugin,
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
@@ -43,6 +44,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A number.
     Number(u64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 impl<'a> Parameters<'a> {
@@ -66,6 +69,9 @@ impl<'a> Parameters<'a> {
         // It is TLS that it is bound to.
         if target.channel_binding && is_libpq {
             list.push(text(Parameter::ChannelBinding, "require"));
+        }
+        if target.cleartext {
+            list.push((Parameter::CleartextPlugin, Value::Flag(true)));
         }
         list.extend(target.target_session_attrs.map(|attrs| text(Parameter::TargetSessionAttrs, attrs)));
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
@@ -109,6 +115,7 @@ impl Parameter {
             (Protocol::Mysql, Self::Sslrootcert) => "ssl-ca",
             (Protocol::Mysql, Self::ConnectTimeout) => "connect-timeout",
             (Protocol::Mysql, Self::ApplicationName) => "program_name",
+            (_, Self::CleartextPlugin) => "enable-cleartext-plugin",
             _ => self.libpq(),
         }
     }
@@ -129,6 +136,7 @@ impl Parameter {
             Self::Sslrootcert => "sslrootcert",
             Self::Sslnegotiation => "sslnegotiation",
             Self::ChannelBinding => "channel_binding",
+            Self::CleartextPlugin => "cleartext_plugin",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
@@ -155,6 +163,7 @@ impl Value<'_> {
         match self {
             Self::Text(text) => write(text),
             Self::Number(number) => write(&number.to_string()),
+            Self::Flag(flag) => write(if flag { "1" } else { "0" }),
         }
     }
 }

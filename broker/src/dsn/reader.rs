@@ -29,6 +29,8 @@ pub struct Reader {
     pub pooled: Pooled,
     /// Whether it verifies a server whose host is an address: some compare the certificate with `localhost` then.
     pub addresses: bool,
+    /// Whether it shows a server of MySQL the password itself, where the server asks for that and the text says so.
+    pub cleartext: bool,
     /// How many bytes a value may have.
     pub longest: Option<usize>,
     /// The lines that open a session with the text, which they call `dsn`.

@@ -35,6 +35,17 @@ impl<'a> Settings<'a> {
                  `localhost` then; use an endpoint whose host is a name",
             ));
         }
+        if target.cleartext && !format.is_for_proxies() {
+            if target.mode != Mode::VerifyFull {
+                return Err(RenderError::CleartextUnverified { database: target.database.clone() });
+            }
+            if !reader.cleartext {
+                return Err(not(
+                    "has no word that all drivers know for `mysql_clear_password`, by which they show a token to the \
+                     server: use `my-cnf`, or `json` and tell the driver what it calls `enable-cleartext-plugin`",
+                ));
+            }
+        }
         let mut settings = Self { list: Vec::with_capacity(reader.says.len() + 1) };
         for (parameter, name) in reader.says {
             let value = match parameter {

@@ -26,6 +26,7 @@ fn render_with(format: Format, change: impl FnOnce(&mut Target<'_>)) -> Result<S
         target_session_attrs: None,
         channel_binding: false,
         pooled: false,
+        cleartext: false,
     };
     change(&mut target);
     format.render(&target).map(|rendered| rendered.text.expose().to_owned())
@@ -145,6 +146,33 @@ fn the_same_for_mysql() {
     let json = render(Format::Json, private).unwrap();
     for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {
         assert!(json.contains(part) && json.contains("\"program_name\":"), "{json}");
+    }
+}
+
+#[test]
+fn a_token_for_mysql_goes_in_clear_text_to_verified_servers_alone() {
+    let render = |format, mode| {
+        render_with(format, |target| {
+            (target.protocol, target.cleartext, target.mode) = (Protocol::Mysql, true, mode);
+            (target.trust, target.ca_file) = (PRIVATE, Some("/ca.pem"));
+        })
+    };
+    let json = render(Format::Json, Mode::VerifyFull).unwrap();
+    assert!(json.contains(r#""enable-cleartext-plugin":true"#), "{json}");
+    // The clients of MariaDB show it without being told, and other programs than one stop at what they do not know.
+    assert!(!render(Format::MyCnf, Mode::VerifyFull).unwrap().contains("cleartext"));
+    for format in [Format::Uri, Format::Dotenv] {
+        let error = render(format, Mode::VerifyFull).unwrap_err().to_string();
+        assert!(error.contains("use `my-cnf`, or `json`"), "{error}");
+    }
+    let usable: Vec<_> = Format::for_login(Protocol::Mysql, true).collect();
+    assert_eq!(usable, [Format::MyCnf, Format::Json, Format::QuerycopEnv]);
+    for mode in [Mode::VerifyCa, Mode::Plaintext] {
+        for format in [Format::MyCnf, Format::Json] {
+            let error = render(format, mode).unwrap_err();
+            assert!(matches!(error, RenderError::CleartextUnverified { .. }), "{error}");
+        }
+        assert!(render(Format::QuerycopEnv, mode).is_ok());
     }
 }
 
@@ -323,6 +351,7 @@ fn nothing_that_holds_a_password_prints_it() {
         target_session_attrs: Some("any"),
         channel_binding: true,
         pooled: false,
+        cleartext: false,
     };
     let parameters = Parameters::of(&target).unwrap();
     let rendered = Format::Uri.render(&target).unwrap();

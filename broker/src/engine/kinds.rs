@@ -54,7 +54,9 @@ impl Engine {
                 self.users()?.create(&NewUser { name, password, spec, parameters, ttl }).await
             }
             CredentialSpec::ConnectToken(token) => self.tokens()?.token(&token.username).await,
-            CredentialSpec::RotatedPassword(_) => self.passwords()?.set(new.name, new.password).await,
+            CredentialSpec::RotatedPassword(pair) => {
+                self.passwords()?.rotate(pair, new.name, new.password).await
+            }
         }
     }
 

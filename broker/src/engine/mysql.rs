@@ -28,6 +28,7 @@ use self::connections::Connections;
 use self::failure::Failure;
 use crate::config::{CredentialSpec, Database, DynamicUser};
 use crate::engine::kept::Changeable;
+use crate::engine::postgres::Login;
 use crate::engine::{
     BuildError, DynamicUsers, Engine, EngineError, Inspection, Made, NewUser, Passwords, RoleInfo,
     ServerInfo, Sessions, Tools,
@@ -41,14 +42,8 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     let admin = database.admin.as_ref().ok_or(BuildError::NoAdmin)?;
     let password = admin.password.as_ref().ok_or(BuildError::NoAdmin)?.read()?;
     let password = Arc::new(Changeable::new(&admin.username, password, Arc::clone(&tools.kept)));
-    let options = options::connect_options(database, admin)?;
-    let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
-    let timeout = database.timeout.0;
-    let mysql = Arc::new(Mysql {
-        connections: Connections::new(options, password, at_once, timeout, Arc::clone(&tools.entropy)),
-        timeout,
-        entropy: Arc::clone(&tools.entropy),
-    });
+    let login = Login::of(database, &admin.endpoint, &admin.username, password)?;
+    let mysql = Arc::new(Mysql::new(database, login, tools)?);
     Ok(Engine {
         kind: EngineKind::Mysql,
         dynamic_users: Some(Arc::clone(&mysql) as Arc<dyn DynamicUsers>),
@@ -58,7 +53,17 @@ pub fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> 
     })
 }
 
-struct Mysql {
+/// Who runs a server, as far as that changes what its users may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    /// Whoever gives the broker's user its privileges.
+    Own,
+    /// Amazon, who lets nobody end the sessions of others but by a procedure.
+    Rds,
+}
+
+/// A server that the broker logs in to, whoever runs it.
+pub(in crate::engine) struct Mysql {
     connections: Connections,
     /// How long a call may take, waiting for others included.
     timeout: Duration,
@@ -66,6 +71,34 @@ struct Mysql {
 }
 
 impl Mysql {
+    /// Connects to nothing until it is used.
+    pub(in crate::engine) fn new(
+        database: &Database,
+        login: Login,
+        tools: &Tools,
+    ) -> Result<Self, BuildError> {
+        let options = options::connect_options(database, &login)?;
+        let host = if database.engine == EngineKind::Rds { Host::Rds } else { Host::Own };
+        let at_once = usize::from(u16::try_from(database.concurrency).unwrap_or(u16::MAX)).max(1);
+        let (timeout, entropy) = (database.timeout.0, Arc::clone(&tools.entropy));
+        let connections =
+            Connections::new(options, login.password, host, at_once, timeout, Arc::clone(&entropy));
+        Ok(Self { connections, timeout, entropy })
+    }
+
+    /// What the user that it logs in as can do itself.
+    pub(in crate::engine) fn own(&self) -> BoxFuture<'_, Result<RoleInfo, EngineError>> {
+        self.bounded(inspect::own(&self.connections))
+    }
+
+    /// By which plugins the server tells that it is this user; none if there is no such user.
+    pub(in crate::engine) fn plugins<'a>(
+        &'a self,
+        username: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<String>, EngineError>> {
+        self.bounded(inspect::plugins(&self.connections, username))
+    }
+
     /// Does it, or gives up in time.
     fn bounded<'a, T: Send>(
         &'a self,
@@ -179,3 +212,6 @@ impl Inspection for Mysql {
         })
     }
 }
+
+/// By which sessions are ended at RDS (Amazon RDS user guide, "Ending a session or query").
+const RDS_KILL: &str = "mysql.rds_kill";

@@ -11,32 +11,32 @@
 //!   which has to be a success, does not hold it.
 //! - The API cannot end logins and leave sessions alone. So [`DynamicUsers::disable`] does nothing: until the end of
 //!   the drain both go on, and then both end.
-//! - A credential ends by itself, at the provider, soon after its lease; renewing gives it the time again that was
-//!   said when it was made, and no other.
+//! - Nor can a password be changed and sessions be left alone: with a password of a pair its sessions end.
+//! - A credential of one lease ends by itself, at the provider, soon after its lease; renewing gives it the time
+//!   again that was said when it was made, and no other.
 
 mod answer;
 mod branch;
 mod inspect;
+mod pair;
 mod places;
 mod product;
 mod wish;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-use self::answer::{Item, unusable};
+use self::answer::{Item, Login, unusable};
 use self::branch::Branch;
 use self::product::Product;
-use crate::config::{Database, DynamicUser, Endpoint};
+use crate::config::{Database, DynamicUser};
 use crate::engine::api::{ApiClient, Provider};
-use crate::engine::{BuildError, DynamicUsers, Engine, EngineError, Made, NewUser, Tools};
-use crate::model::{Credential, EndpointName, EngineKind, Handle};
+use crate::engine::{BuildError, DynamicUsers, Engine, EngineError, Made, NewUser, Passwords, Tools};
+use crate::model::{Credential, EngineKind, Handle};
 use crate::secret::Secret;
-use crate::time::Clock;
 
 /// The engine for Postgres. Connects to nothing until it is used.
 pub fn postgres(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
@@ -62,21 +62,19 @@ fn engine(
         (None, Some(token)) => Secret::new(format!("Bearer {}", token.read()?.expose().trim())),
         (None, None) => return Err(BuildError::NoAdmin),
     };
-    let timeout = database.timeout.0;
-    let api = ApiClient::new(&PROVIDER, &section.api, &authorization, timeout)?;
+    let api = ApiClient::new(&PROVIDER, &section.api, &authorization, database.timeout.0)?;
     let planetscale = Arc::new(PlanetScale {
         branch: Branch::new(api, section, product),
         product,
-        endpoints: database.endpoints.clone(),
         at_once: Semaphore::new(usize::try_from(database.concurrency).unwrap_or(usize::MAX).max(1)),
-        timeout,
-        clock: Arc::clone(&tools.clock),
+        database: database.clone(),
+        tools: tools.clone(),
     });
     Ok(Engine {
         kind,
         dynamic_users: Some(Arc::clone(&planetscale) as Arc<dyn DynamicUsers>),
         connect_tokens: None,
-        passwords: None,
+        passwords: Some(Arc::clone(&planetscale) as Arc<dyn Passwords>),
         inspection: planetscale,
     })
 }
@@ -84,59 +82,57 @@ fn engine(
 struct PlanetScale {
     branch: Branch,
     product: Product,
-    endpoints: BTreeMap<EndpointName, Endpoint>,
     at_once: Semaphore,
-    /// How long a call may take, waiting for others included.
-    timeout: Duration,
-    clock: Arc<dyn Clock>,
+    database: Database,
+    tools: Tools,
 }
 
 impl PlanetScale {
-    /// Does it, or gives up in time.
+    /// Does it, or gives up when a call has taken too long, waiting for others included.
     fn bounded<'a, T: Send>(
         &'a self,
         work: impl Future<Output = Result<T, EngineError>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, EngineError>> {
+        let timeout = self.database.timeout.0;
         Box::pin(async move {
             let admitted = async {
                 // It is never closed.
                 let _turn = self.at_once.acquire().await;
                 work.await
             };
-            tokio::time::timeout(self.timeout, admitted).await.unwrap_or_else(|_| {
-                let detail = format!("{}: not done within {:?}", self.branch.place(), self.timeout);
+            tokio::time::timeout(timeout, admitted).await.unwrap_or_else(|_| {
+                let detail = format!("{}: not done within {timeout:?}", self.branch.place());
                 Err(EngineError::Unavailable { detail })
             })
         })
     }
 
     async fn create_now(&self, user: &NewUser<'_>) -> Result<Made, EngineError> {
-        let seconds = lifetime(user.ttl).as_secs();
-        let wish = wish::body(self.product, user, seconds);
-        let item: Item = self.branch.create(&wish).await?;
-        self.branch.ready(&item).await?;
-        let place = self.branch.place();
-        let (Some(username), Some(password)) = (item.username(), item.secret()) else {
-            return Err(unusable(&place, "a user name and its password"));
+        let (spec, seconds) = (user.spec, lifetime(user.ttl).as_secs());
+        let wish = match self.product {
+            Product::Postgres => wish::role(user.name, spec, seconds),
+            Product::Mysql => {
+                wish::password(user.name, spec.access, spec.replica, &spec.cidrs, Some(seconds))
+            }
         };
-        let host = item.host().ok_or_else(|| unusable(&place, "the host to connect to"))?;
-        let places = places::places(self.product, &self.endpoints, &host, username);
+        let item = self.branch.create(&wish).await?;
+        self.branch.ready(&item).await?;
+        let credential = self.credential(&item.login)?;
         let lifetime = item.seconds().filter(|given| *given < seconds).map(|given| {
             // Kept for less long than was asked: then the lease ends sooner, too.
             Duration::from_secs(given).saturating_sub(GRACE.min(Duration::from_secs(given / 10)))
         });
-        Ok(Made {
-            credential: Credential { username: username.to_owned(), password, places },
-            id: Some(item.id),
-            lifetime,
-        })
+        Ok(Made { credential, id: Some(item.id), lifetime })
     }
 
     async fn renew_now(&self, handle: &Handle, ttl: Duration) -> Result<(), EngineError> {
-        let until = self.clock.now() + ttl;
+        let until = self.tools.clock.now() + ttl;
         let id = match &handle.id {
             Some(id) => id.clone(),
-            None => self.branch.only(&handle.username).await?.id,
+            None => {
+                let found = self.branch.find(&handle.username).await?;
+                found.ok_or_else(|| self.refused(&format!("there is no {:?}", handle.username)))?.id
+            }
         };
         let renewed = self.branch.renew(&id).await?;
         match renewed.expires_at {
@@ -150,6 +146,24 @@ impl PlanetScale {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// What has just been made, as it is good at every endpoint.
+    fn credential(&self, login: &Login) -> Result<Credential, EngineError> {
+        let password = login.secret().ok_or_else(|| unusable(&self.branch.place(), "the password"))?;
+        self.credential_with(login, password)
+    }
+
+    fn credential_with(&self, login: &Login, password: Secret) -> Result<Credential, EngineError> {
+        let (Some(username), Some(host)) = (login.username(), login.host()) else {
+            return Err(unusable(&self.branch.place(), "a user name and the host to connect to"));
+        };
+        let places = places::places(self.product, &self.database.endpoints, &host, username);
+        Ok(Credential { username: username.to_owned(), password, places })
+    }
+
+    fn refused(&self, detail: &str) -> EngineError {
+        EngineError::Refused { detail: format!("{}: {detail}", self.branch.place()) }
     }
 }
 

@@ -3,9 +3,13 @@
 //! Its connect tokens are computed here, with no call to anybody ([`token`]); only the AWS credentials that sign them
 //! may have to be fetched, once an hour or so ([`credentials`]). Users per lease are made by SQL, as on a server of
 //! one's own: with a password for the broker's own user there, or with a token made for each of its connections.
+//!
+//! What the server speaks ([`server`]) is said by the configuration. To a server of MySQL a token is shown as it is, in
+//! clear text inside TLS: only where its certificate and host name are verified.
 
 mod credentials;
 mod inspect;
+mod server;
 mod sigv4;
 mod token;
 
@@ -17,21 +21,19 @@ use futures_util::future::BoxFuture;
 
 use self::credentials::Credentials;
 use self::inspect::Rds;
+use self::server::Server;
 use self::token::Signer;
 use crate::config::Database;
 use crate::engine::kept::Changeable;
-use crate::engine::postgres::{Login, PasswordSource, Postgres};
-use crate::engine::{BuildError, ConnectTokens, DynamicUsers, Engine, EngineError, Made, Passwords, Tools};
-use crate::model::{Credential, EndpointName, EngineKind, Place, Protocol};
+use crate::engine::postgres::{Login, PasswordSource};
+use crate::engine::{BuildError, ConnectTokens, Engine, EngineError, Made, Tools};
+use crate::model::{Credential, EndpointName, EngineKind, Place};
 use crate::secret::Secret;
 use crate::time::{Clock, Timestamp};
 
 /// Builds the engine. Connects to nothing, and asks for no credentials, until it is used.
 pub(super) fn engine(database: &Database, tools: &Tools) -> Result<Engine, BuildError> {
     let section = database.rds.as_ref().ok_or(BuildError::NoSection { section: "rds" })?;
-    if section.protocol == Protocol::Mysql {
-        return Err(BuildError::NotYet { what: "MySQL at Amazon RDS" });
-    }
     let tokens = match &section.credentials {
         Some(config) => {
             let credentials = Credentials::new(config, &section.region, &tools.clock)?;
@@ -50,14 +52,14 @@ pub(super) fn engine(database: &Database, tools: &Tools) -> Result<Engine, Build
                 (None, None) => return Err(BuildError::NoAdmin),
             };
             let login = Login::of(database, &admin.endpoint, &admin.username, password)?;
-            Some(Arc::new(Postgres::new(database, login, tools)?))
+            Some(Server::new(database, login, tools)?)
         }
         None => None,
     };
     Ok(Engine {
         kind: EngineKind::Rds,
-        dynamic_users: users.clone().map(|users| users as Arc<dyn DynamicUsers>),
-        passwords: users.clone().map(|users| users as Arc<dyn Passwords>),
+        dynamic_users: users.as_ref().map(Server::users),
+        passwords: users.as_ref().map(Server::passwords),
         connect_tokens: tokens.clone().map(|tokens| tokens as Arc<dyn ConnectTokens>),
         inspection: Arc::new(Rds::new(database, tools, users, tokens)),
     })
@@ -131,6 +133,10 @@ struct TokenPassword {
 }
 
 impl PasswordSource for TokenPassword {
+    fn is_token(&self) -> bool {
+        true
+    }
+
     fn password(&self) -> BoxFuture<'_, Result<Secret, EngineError>> {
         Box::pin(async move {
             let mut credential = self.tokens.token(&self.username).await?.credential;

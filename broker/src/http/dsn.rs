@@ -24,7 +24,7 @@ use target::Way;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DsnQuery {
-    /// The format, for the driver: see `GET /v1/roles`. Default: `uri`.
+    /// The format, for the driver: see `GET /v1/roles`. Default: the first of the role's, mostly `uri`.
     format: Option<String>,
     /// The way into the database: see `GET /v1/roles`. Default: the role's first.
     endpoint: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct DsnQuery {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DsnRequest {
-    /// The format, for the driver: see `GET /v1/roles`. Default: `uri`.
+    /// The format, for the driver: see `GET /v1/roles`. Default: the first of the role's, mostly `uri`.
     format: Option<String>,
     /// The way into the database: see `GET /v1/roles`. Default: the role's first.
     endpoint: Option<String>,
@@ -108,13 +108,10 @@ async fn answer(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let permit = caller.permit(role)?;
-    let format = match &wanted.format {
-        Some(name) => {
-            name.parse::<Format>().map_err(|error| Problem::invalid("format", error.to_string()))?
-        }
-        None => Format::Uri,
-    };
+    let format = wanted.format.as_deref().map(str::parse::<Format>).transpose();
+    let format = format.map_err(|error| Problem::invalid("format", error.to_string()))?;
     let way = Way::find(&caller.current, &permit, &wanted)?;
+    let format = format.unwrap_or_else(|| way.default_format());
     // What cannot be rendered is refused before anything is made.
     way.can_render(format)?;
     let purpose = way.purpose(format);

@@ -59,7 +59,7 @@ pub(super) async fn list_roles(caller: Caller) -> Result<Json<Roles>, Problem> {
 fn role(caller: &Caller, name: &RoleName) -> Result<RoleBody, Problem> {
     let permit = caller.permit(name.as_str())?;
     let role = permit.role();
-    let formats = Format::for_protocol(permit.database().protocol());
+    let formats = Format::for_login(permit.database().protocol(), role.is_cleartext(permit.database()));
     let formats = formats.map(|format| FormatBody { name: format, help: format.help() });
     Ok(RoleBody {
         role: name.clone(),

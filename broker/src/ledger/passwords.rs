@@ -81,7 +81,7 @@ impl Ledger {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Forgets a sealed password that was not set.
+    /// Forgets a sealed password that was about to be set: it was not, or is kept.
     pub async fn drop_pending(
         &self,
         database: &DatabaseName,
@@ -96,7 +96,29 @@ impl Ledger {
         .bind(username)
         .bind(sealed)
         .execute(&self.pool);
-        self.bounded("forgetting a password that was not set", query).await.map(drop)
+        self.bounded("forgetting a password that was about to be set", query).await.map(drop)
+    }
+
+    /// Keeps a sealed password that was set, in the place of the one before. That it was about to be set stays on
+    /// record until [`Ledger::drop_pending`]: until then it is to be undone.
+    pub async fn keep_made(
+        &self,
+        database: &DatabaseName,
+        username: &str,
+        sealed: &[u8],
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "insert into passwords (database, username, secret, changed_at) values ($1, $2, $3, $4) \
+             on conflict (database, username) \
+             do update set secret = excluded.secret, changed_at = excluded.changed_at",
+        )
+        .bind(database.as_str())
+        .bind(username)
+        .bind(sealed)
+        .bind(now)
+        .execute(&self.pool);
+        self.bounded("keeping a password that was set", query).await.map(drop)
     }
 
     /// Keeps a sealed password that was set, in the place of the one before.

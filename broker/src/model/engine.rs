@@ -43,6 +43,8 @@ pub struct EngineFacts {
     pub knows_hosts: bool,
     /// The keys of a `dynamic_user` that mean something to it.
     pub dynamic_user: &'static [&'static str],
+    /// … of a `rotated_password`.
+    pub rotated_password: &'static [&'static str],
 }
 
 /// What clients speak to a database.
@@ -112,6 +114,8 @@ impl Protocol {
 }
 
 const BY_SQL: &[&str] = &["member_of", "set_role", "connection_limit", "databases"];
+/// Of users that are there, and whose passwords are changed.
+const PAIR: &[&str] = &["users", "rotate", "adopt"];
 
 static POSTGRES: EngineFacts = EngineFacts {
     name: "postgres",
@@ -121,6 +125,7 @@ static POSTGRES: EngineFacts = EngineFacts {
     admin: Admin::Needed,
     knows_hosts: false,
     dynamic_user: BY_SQL,
+    rotated_password: PAIR,
 };
 
 static MYSQL: EngineFacts = EngineFacts {
@@ -131,26 +136,29 @@ static MYSQL: EngineFacts = EngineFacts {
     admin: Admin::Needed,
     knows_hosts: false,
     dynamic_user: &["member_of", "privileges", "connection_limit"],
+    rotated_password: PAIR,
 };
 
 static PLANETSCALE_POSTGRES: EngineFacts = EngineFacts {
     name: "planetscale-postgres",
-    credential_kinds: &[CredentialKind::DynamicUser],
+    credential_kinds: &[CredentialKind::DynamicUser, CredentialKind::RotatedPassword],
     protocol: Some(Protocol::Postgres),
     section: Some("planetscale"),
     admin: Admin::None,
     knows_hosts: true,
     dynamic_user: &["member_of", "successor", "require_where_on_delete", "require_where_on_update"],
+    rotated_password: PAIR,
 };
 
 static PLANETSCALE_MYSQL: EngineFacts = EngineFacts {
     name: "planetscale-mysql",
-    credential_kinds: &[CredentialKind::DynamicUser],
+    credential_kinds: &[CredentialKind::DynamicUser, CredentialKind::RotatedPassword],
     protocol: Some(Protocol::Mysql),
     section: Some("planetscale"),
     admin: Admin::None,
     knows_hosts: true,
     dynamic_user: &["access", "replica", "cidrs"],
+    rotated_password: &["users", "rotate", "access", "replica", "cidrs"],
 };
 
 static NEON: EngineFacts = EngineFacts {
@@ -161,16 +169,22 @@ static NEON: EngineFacts = EngineFacts {
     admin: Admin::Needed,
     knows_hosts: true,
     dynamic_user: BY_SQL,
+    rotated_password: PAIR,
 };
 
 static DB9: EngineFacts = EngineFacts {
     name: "db9",
-    credential_kinds: &[CredentialKind::ConnectToken, CredentialKind::DynamicUser],
+    credential_kinds: &[
+        CredentialKind::ConnectToken,
+        CredentialKind::DynamicUser,
+        CredentialKind::RotatedPassword,
+    ],
     protocol: Some(Protocol::Postgres),
     section: Some("db9"),
     admin: Admin::None,
     knows_hosts: true,
     dynamic_user: &["member_of"],
+    rotated_password: PAIR,
 };
 
 static RDS: EngineFacts = EngineFacts {
@@ -185,4 +199,5 @@ static RDS: EngineFacts = EngineFacts {
     admin: Admin::Optional,
     knows_hosts: false,
     dynamic_user: &["member_of", "set_role", "connection_limit", "databases", "privileges"],
+    rotated_password: PAIR,
 };

@@ -3,6 +3,7 @@
 mod crash;
 mod inspect;
 mod misbehaviour;
+mod rotation;
 mod tokens;
 mod users;
 
@@ -12,7 +13,7 @@ use devstack::Db9;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stand::{Answer, Settings, Stand, psql, unique, world};
+use crate::stand::{Settings, Stand, unique, world};
 
 /// A broker with a database at DB9, and a role for each kind of credential.
 struct Site {
@@ -76,32 +77,6 @@ impl Site {
         Self { db9, stand }
     }
 
-    async fn dsn(&self, role: &str) -> Value {
-        self.try_dsn(role).await.ok()
-    }
-
-    async fn try_dsn(&self, role: &str) -> Answer {
-        let caller = self.caller("app-orders");
-        caller.get(&caller.dsn_path(role)).await
-    }
-
-    /// The users of ours in the database.
-    async fn made(&self) -> Vec<String> {
-        made(&self.db9).await
-    }
-
-    async fn until_made(&self, count: usize) {
-        self.until(|| async {
-            let users = self.made().await;
-            if users.len() == count {
-                return Ok(());
-            }
-            let leases = self.at_ledger("select state, due_at, attempts, last_error from leases").await;
-            Err(format!("{users:?} {leases}"))
-        })
-        .await;
-    }
-
     /// How many such requests came.
     fn asked(&self, method: Method, path: &str) -> usize {
         let requests = self.db9.api().requests();
@@ -113,21 +88,6 @@ impl Site {
         assert_eq!(settings.flaws().await, [""; 0]);
         self.db9.postgres().end().await.unwrap();
     }
-}
-
-async fn made(db9: &Db9) -> Vec<String> {
-    let query = r"select rolname from pg_roles where rolname like 'dsn\_%' order by 1";
-    let users = db9.postgres().query_text("postgres", query).await.unwrap();
-    users.lines().map(str::to_owned).collect()
-}
-
-fn text<'a>(answer: &'a Value, member: &str) -> &'a str {
-    answer[member].as_str().unwrap_or_else(|| panic!("{member} of {answer}"))
-}
-
-/// The user and password in the DSN are good.
-async fn lets_in(dsn: &str) -> bool {
-    psql(dsn, "select 1").await.ok
 }
 
 const TABLES: &str = "

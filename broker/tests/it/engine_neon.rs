@@ -14,7 +14,7 @@ use std::ops::Deref;
 use devstack::Neon;
 use serde_json::{Value, json};
 
-use crate::stand::{Answer, Settings, Stand, psql, record, unique, world};
+use crate::stand::{Settings, Stand, record, unique, world};
 
 /// A broker with a database at Neon.
 struct Site {
@@ -80,30 +80,9 @@ impl Site {
         Self { neon, stand }
     }
 
-    async fn dsn(&self, role: &str) -> Value {
-        self.try_dsn(role).await.ok()
-    }
-
-    async fn try_dsn(&self, role: &str) -> Answer {
-        let caller = self.caller("app-orders");
-        caller.get(&caller.dsn_path(role)).await
-    }
-
     /// What the superuser sees.
     async fn see(&self, query: &str) -> String {
         self.neon.postgres().query_text("neondb", query).await.unwrap()
-    }
-
-    async fn until_made(&self, count: usize) {
-        self.until(|| async {
-            let users = made(&self.neon).await;
-            if users.len() == count {
-                return Ok(());
-            }
-            let leases = self.at_ledger("select state, due_at, attempts, last_error from leases").await;
-            Err(format!("{users:?} {leases}"))
-        })
-        .await;
     }
 
     async fn until_sessions(&self, count: usize) {
@@ -126,26 +105,6 @@ impl Site {
         assert_eq!(settings.flaws().await, [""; 0]);
         self.neon.postgres().end().await.unwrap();
     }
-}
-
-/// The users of ours.
-async fn made(neon: &Neon) -> Vec<String> {
-    let query = r"select rolname from pg_roles where rolname like 'dsn\_%' order by 1";
-    let users = neon.postgres().query_text("neondb", query).await.unwrap();
-    users.lines().map(str::to_owned).collect()
-}
-
-fn text<'a>(answer: &'a Value, member: &str) -> &'a str {
-    answer[member].as_str().unwrap_or_else(|| panic!("{member} of {answer}"))
-}
-
-/// The user and password in the DSN are good.
-async fn lets_in(dsn: &str) -> bool {
-    psql(dsn, "select 1").await.ok
-}
-
-fn told(answer: &Answer) -> (u16, String) {
-    (answer.status.as_u16(), answer.problem())
 }
 
 const TABLES: &str = "

@@ -6,6 +6,7 @@ mod inspect;
 mod misbehaviour;
 mod mysql;
 mod postgres;
+mod rotation;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod credentials;
 mod formats;
 mod inspect;
+mod mysql;
 mod tokens;
 mod users;
 

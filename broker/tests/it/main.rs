@@ -26,6 +26,7 @@ mod lease;
 mod ledger;
 mod mysql;
 mod outage;
+mod providers;
 mod replica;
 mod rotation;
 mod stand;

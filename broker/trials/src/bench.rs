@@ -3,13 +3,18 @@
 //! Machines differ and are shared, so what counts are ratios, of medians over rounds in which both sides take turns.
 
 mod bare;
+mod direct;
+mod engines;
 mod fetch;
 mod ledger;
 mod mint;
 mod report;
 mod rig;
+mod site;
+mod slow;
 mod sql;
 mod start;
+mod tokens;
 mod wrk;
 
 use std::path::PathBuf;
@@ -46,6 +51,12 @@ pub enum Part {
     Fetch,
     /// A mint.
     Mint,
+    /// A mint at each of the other engines.
+    Engines,
+    /// Tokens of RDS, computed in this process.
+    Tokens,
+    /// Other databases beside one whose provider is slow.
+    Slow,
     /// Many leases in the ledger.
     Ledger,
 }
@@ -55,7 +66,6 @@ pub async fn run(plan: &Plan, output: &Output) -> anyhow::Result<Report> {
     let mut report = Report::new(plan);
     output.say("servers start whose commits are durable: a ledger, a target, a cache, an issuer");
     let rig = Rig::start(&plan.binary).await?;
-    let statements = Statements::learn(&rig).await?;
     for part in Part::value_variants() {
         if plan.only.is_some_and(|only| only != *part) {
             continue;
@@ -71,9 +81,24 @@ pub async fn run(plan: &Plan, output: &Output) -> anyhow::Result<Report> {
             }
             Part::Mint => {
                 output.say("a mint, and the same SQL without the broker");
+                let statements = Statements::learn(&rig).await?;
                 mint::measure(&rig, plan, &statements, &mut report).await?;
             }
+            Part::Engines => {
+                output
+                    .say("a mint at each of the other engines, and the same calls or SQL without the broker");
+                engines::measure(&rig, plan, &mut report).await?;
+            }
+            Part::Tokens => {
+                output.say("tokens of RDS, and the same hashes alone");
+                tokens::measure(&rig, plan, &mut report).await?;
+            }
+            Part::Slow => {
+                output.say("other databases, with a slow provider beside them and without");
+                slow::measure(&rig, plan, &mut report).await?;
+            }
             Part::Ledger => {
+                let statements = Statements::learn(&rig).await?;
                 for leases in std::iter::once(&0).chain(&plan.leases) {
                     output.say(format!("{leases} leases in the ledger"));
                     ledger::measure(&rig, plan, *leases, &statements, &mut report).await?;

@@ -1,9 +1,9 @@
 //! Databases at RDS: an edge in front of a Postgres, which lets some users in with tokens alone.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use super::Aws;
-use super::token::Shown;
+use super::gate::Gate;
 use crate::{Backend, Ca, Edge, Opening, Postgres, Refusal, Route, Upstream};
 
 /// A server with two endpoints, as an Aurora cluster has. Both lead to the same Postgres, which must have been made
@@ -19,13 +19,9 @@ pub struct Rds {
 
 #[derive(Debug)]
 struct Doorkeeper {
-    aws: Aws,
-    region: String,
-    /// The members of `rds_iam`, who are let in with tokens alone.
-    token_users: Vec<String>,
+    gate: Gate,
     password_upstream: Upstream,
     trusting_upstream: Upstream,
-    reasons: Mutex<Vec<String>>,
 }
 
 impl Rds {
@@ -38,12 +34,9 @@ impl Rds {
         token_users: &[&str],
     ) -> anyhow::Result<Self> {
         let door = Arc::new(Doorkeeper {
-            aws: aws.clone(),
-            region: region.to_owned(),
-            token_users: token_users.iter().map(|user| (*user).to_owned()).collect(),
+            gate: Gate::new(aws, region, token_users),
             password_upstream: server.plain_upstream(),
             trusting_upstream: server.trusting_upstream(),
-            reasons: Mutex::default(),
         });
         let (primary, replica) = (endpoint(ca, &door).await?, endpoint(ca, &door).await?);
         Ok(Self { primary, replica, door })
@@ -51,7 +44,7 @@ impl Rds {
 
     /// Why tokens were refused so far: clients are not told.
     pub fn reasons(&self) -> Vec<String> {
-        self.door.reasons.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.door.gate.reasons()
     }
 }
 
@@ -67,24 +60,17 @@ async fn endpoint(ca: &Ca, door: &Arc<Doorkeeper>) -> anyhow::Result<Edge> {
 
 impl Doorkeeper {
     fn receive(self: &Arc<Self>, opening: &Opening, port: u16) -> Route {
-        if !self.token_users.contains(&opening.user) {
+        if !self.gate.wants_token(&opening.user) {
             return Backend::new(self.password_upstream.clone(), opening).into();
         }
         let (door, opening) = (Arc::clone(self), opening.clone());
         Route::ask_password(move |token| {
             let user = opening.user.clone();
-            let shown = Shown { region: &door.region, host: "localhost", port, user: &user };
-            match door.aws.verify(token, &shown) {
-                Ok(()) => {
-                    let backend = Backend::new(door.trusting_upstream.clone(), &opening);
-                    backend.reword(move |_| refused(&user)).into()
-                }
-                Err(reason) => {
-                    let mut reasons = door.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-                    reasons.push(reason.to_string());
-                    refused(&user).into()
-                }
+            if !door.gate.lets_in(token, port, &user) {
+                return refused(&user).into();
             }
+            let backend = Backend::new(door.trusting_upstream.clone(), &opening);
+            backend.reword(move |_| refused(&user)).into()
         })
     }
 }

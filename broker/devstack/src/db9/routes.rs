@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::sql::{self, DBNAME};
 use super::{Now, State};
+use crate::entropy;
 
 /// All routes; the keys alone need no authorization.
 pub(super) fn routes(state: &Arc<State>) -> Router {
@@ -122,7 +123,22 @@ async fn rfc3339(state: &State, moment: SystemTime) -> String {
     state.postgres.query_text(DBNAME, &query).await.unwrap_or_default()
 }
 
+/// The password before is no longer good, and sessions go on.
 async fn reset_password(Extract(state): Extract<Arc<State>>) -> Response {
+    let Now { state: condition, passwordless, .. } = *state.now();
+    if condition != "ACTIVE" {
+        return refuse(StatusCode::CONFLICT, "database is not active");
+    }
+    if !passwordless {
+        let Ok(password) = entropy::password() else {
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, "no password");
+        };
+        let alter = format!("ALTER ROLE admin PASSWORD {}", literal(&password));
+        if let Err(error) = state.postgres.execute(DBNAME, &alter).await {
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string());
+        }
+        state.now().admin_password = password;
+    }
     secret_of_admin(&state)
 }
 
@@ -131,10 +147,17 @@ async fn credentials(Extract(state): Extract<Arc<State>>) -> Response {
 }
 
 fn secret_of_admin(state: &State) -> Response {
-    if state.now().passwordless {
+    let (now, tenant) = (state.now(), &state.tenant);
+    if now.passwordless {
         return refuse(StatusCode::GONE, "database is passwordless");
     }
-    let answer = json!({ "admin_user": "admin", "admin_password": state.admin_password });
+    let Now { edge_port, admin_password, .. } = &*now;
+    let answer = json!({
+        "admin_user": "admin",
+        "admin_password": admin_password,
+        "connection_string":
+            format!("postgresql://{tenant}.admin:{admin_password}@localhost:{edge_port}/{DBNAME}?sslmode=require"),
+    });
     Json(answer).into_response()
 }
 

@@ -1,6 +1,7 @@
 //! The server's first packet, its greeting, and the fields that all packets of a login are made of.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use ring::digest::{Digest, SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::packet::{AUTH_SWITCH, Packet};
 
@@ -53,6 +54,17 @@ impl Greeting {
     /// How the server proves passwords unless it says otherwise.
     pub(super) fn plugin(&self) -> &[u8] {
         &self.plugin
+    }
+
+    /// What proves a password to this server
+    /// (<https://mariadb.com/kb/en/authentication-plugin-mysql_native_password/>).
+    pub(super) fn proof(&self, password: &str) -> anyhow::Result<Vec<u8>> {
+        ensure!(self.plugin == b"mysql_native_password", "the server wants another proof of passwords");
+        let sha1 = |parts: &[&[u8]]| -> Digest { digest(&SHA1_FOR_LEGACY_USE_ONLY, &parts.concat()) };
+        let once = sha1(&[password.as_bytes()]);
+        let twice = sha1(&[once.as_ref()]);
+        let mask = sha1(&[&self.scramble, twice.as_ref()]);
+        Ok(once.as_ref().iter().zip(mask.as_ref()).map(|(byte, mask)| byte ^ mask).collect())
     }
 
     /// What asks a client who was greeted by someone else for a proof that this server takes.

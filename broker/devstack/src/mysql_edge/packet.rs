@@ -3,6 +3,8 @@
 use anyhow::bail;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::Refusal;
+
 /// One packet.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
@@ -35,10 +37,17 @@ impl Packet {
     }
 
     /// The answer to this one that is an error, as a server would say it.
-    pub(super) fn refusal(&self, code: u16, sqlstate: &str, message: &str) -> Self {
+    pub(super) fn refusal(&self, refusal: &Refusal) -> Self {
+        let Refusal { code, sqlstate, message } = refusal;
         let mut payload = vec![ERR];
         payload.extend(code.to_le_bytes());
         payload.extend(format!("#{sqlstate}{message}").as_bytes());
+        Self { sequence: self.sequence.wrapping_add(1), payload }
+    }
+
+    /// The answer to this one that asks for the password in clear text, without data, as RDS does it.
+    pub(super) fn ask_password(&self) -> Self {
+        let payload = [&[AUTH_SWITCH], CLEAR_PASSWORD, &[0]].concat();
         Self { sequence: self.sequence.wrapping_add(1), payload }
     }
 
@@ -54,5 +63,8 @@ pub(super) const OK: u8 = 0x00;
 pub(super) const ERR: u8 = 0xff;
 /// The first byte of a server's demand: log in by another plugin, or with another scramble.
 pub(super) const AUTH_SWITCH: u8 = 0xfe;
+
+/// The plugin by which a password goes as it is, with a zero behind it.
+const CLEAR_PASSWORD: &[u8] = b"mysql_clear_password";
 
 const LONGEST: u32 = 1 << 20;

@@ -10,7 +10,7 @@ use tokio_rustls::client::TlsStream;
 use super::handshake::Greeting;
 use super::login::{self, Login};
 use super::packet::{ERR, OK, Packet};
-use super::{Backend, Route, Shared};
+use super::{Backend, Entry, Route, Shared};
 
 /// A way to a client, through TLS or not.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -25,11 +25,17 @@ pub(super) async fn serve(shared: &Shared, client: TcpStream) -> anyhow::Result<
     let mut login = Login::parse(&said.payload)?;
     let mut route = (shared.route)(&login.opening());
     let mut greeted_by = Some(shared.backend.port);
-    let (backend, user, database) = loop {
+    let (backend, user, database, password) = loop {
         match route {
-            Route::To { backend, user, database } => break (backend, user, database),
-            Route::Refuse { code, sqlstate, message } => {
-                return said.refusal(code, sqlstate, &message).write(&mut client).await;
+            Route::To { backend, user, database, password } => break (backend, user, database, password),
+            Route::Refuse(refusal) => return said.refusal(&refusal).write(&mut client).await,
+            Route::AskPassword(check) => {
+                said.ask_password().write(&mut client).await?;
+                said = Packet::read(&mut client).await?;
+                let shown = said.payload.strip_suffix(&[0]).unwrap_or(&said.payload);
+                route = check(&String::from_utf8_lossy(shown));
+                // What the client proved first was no password.
+                greeted_by = None;
             }
             Route::After(delay, then) => {
                 tokio::time::sleep(delay).await;
@@ -42,6 +48,10 @@ pub(super) async fn serve(shared: &Shared, client: TcpStream) -> anyhow::Result<
     login.rewrite(&user, &database);
     if greeted_by != Some(backend.port) {
         server = Server::connect(&backend).await?;
+    }
+    if let Some(password) = password {
+        login.prove(server.greeting.plugin(), server.greeting.proof(&password)?);
+    } else if greeted_by != Some(backend.port) {
         server.greeting.switch(said.sequence.wrapping_add(1)).write(&mut client).await?;
         said = Packet::read(&mut client).await?;
         login.prove(server.greeting.plugin(), said.payload);
@@ -60,11 +70,11 @@ async fn greet(
     greeting: &Greeting,
     mut client: TcpStream,
 ) -> anyhow::Result<Option<(Box<dyn Stream>, Packet)>> {
-    greeting.packet(shared.acceptor.is_some())?.write(&mut client).await?;
+    greeting.packet(matches!(shared.entry, Entry::Tls(..)))?.write(&mut client).await?;
     let said = Packet::read(&mut client).await?;
-    let Some(acceptor) = &shared.acceptor else { return Ok(Some((Box::new(client), said))) };
+    let Entry::Tls(acceptor, insecure) = &shared.entry else { return Ok(Some((Box::new(client), said))) };
     if !login::asks_for_tls(&said) {
-        said.refusal(1105, "HY000", INSECURE).write(&mut client).await?;
+        said.refusal(insecure).write(&mut client).await?;
         return Ok(None);
     }
     let mut client = acceptor.accept(client).await?;
@@ -119,7 +129,3 @@ impl Server {
         Ok(stream)
     }
 }
-
-/// What PlanetScale's edge answers to clients that do not ask for TLS.
-const INSECURE: &str = "unknown error: Code: UNAVAILABLE\n\
-                        server does not allow insecure connections, client must use SSL/TLS";

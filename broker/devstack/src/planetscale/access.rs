@@ -85,6 +85,10 @@ pub(super) fn unprocessable(message: &str) -> Answer {
     error(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message)
 }
 
+pub(super) fn invalid(what: &str) -> Answer {
+    error(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", &format!("{what} is invalid"))
+}
+
 pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
     Answer::json(status, &json!({ "code": code, "message": message }))
 }

@@ -17,6 +17,8 @@ pub(super) struct Credential {
     pub(super) name: String,
     /// As the server behind knows it.
     pub(super) user: String,
+    /// Whether it is the role that every branch has.
+    pub(super) default: bool,
     pub(super) created_at: SystemTime,
     pub(super) ttl: Option<Duration>,
     pub(super) expires_at: Option<SystemTime>,
@@ -44,9 +46,13 @@ impl Credential {
     /// What a client says that it is.
     pub(super) fn username(&self) -> String {
         match self.engine {
-            Kind::Postgres => format!("{}.{}", self.user, self.branch),
+            Kind::Postgres => format!("{}.{}", self.base(), self.branch),
             Kind::Mysql => self.user.clone(),
         }
+    }
+
+    fn base(&self) -> &str {
+        if self.default { "postgres" } else { &self.user }
     }
 
     /// Whether a filter of the list lets it through.
@@ -99,9 +105,9 @@ impl Credential {
 
     fn role(&self, branch: &Branch) -> Map<String, Value> {
         object(json!({
-            "base_username": self.user, "database_name": "postgres", "updated_at": text(self.created_at),
+            "base_username": self.base(), "database_name": "postgres", "updated_at": text(self.created_at),
             "dropped_at": null, "disabled_at": null, "drop_failed": null, "ready": self.looks == 0,
-            "default": false, "ttl": self.ttl.map(|ttl| ttl.as_secs()), "inherited_roles": self.inherited_roles,
+            "default": self.default, "ttl": self.ttl.map(|ttl| ttl.as_secs()), "inherited_roles": self.inherited_roles,
             "with_replication": false, "query_safety_settings": self.query_safety,
             "private_access_host_url": null, "private_connection_service_name": null,
             "branch": { "id": branch.id, "name": branch.name, "deleted_at": null },

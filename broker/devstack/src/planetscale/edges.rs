@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::branches::{Branch, Kind};
-use super::credential::Credential;
 use super::fixtures::{PRIMARY, REPLICA};
 use super::state::State;
 use crate::ca::{Ca, Issued};
@@ -72,10 +71,12 @@ fn lead(state: &State, upstream: &Upstream, opening: &Opening, way: Way) -> Resu
         return Err(Refusal::fatal("28000", format!("branch {branch} does not exist")));
     };
     let to = way(target, found)?;
-    if !may_log_in(&known.credentials, account, state) {
+    let now = state.clock.now();
+    let mut live = known.credentials.iter().filter(|credential| credential.is_live(now));
+    let Some(credential) = live.find(|credential| credential.username() == account) else {
         return Err(Refusal::fatal("28P01", format!("password authentication failed for user \"{user}\"")));
-    }
-    let mut backend = Backend::new(upstream.clone(), opening).user(user);
+    };
+    let mut backend = Backend::new(upstream.clone(), opening).user(&credential.user);
     // A query tells by this which way it came.
     backend.parameters.push(("pscale.way".to_owned(), to.to_owned()));
     if to == "replica" {
@@ -84,16 +85,11 @@ fn lead(state: &State, upstream: &Upstream, opening: &Opening, way: Way) -> Resu
     Ok(backend)
 }
 
-fn may_log_in(credentials: &[Credential], username: &str, state: &State) -> bool {
-    let now = state.clock.now();
-    credentials.iter().any(|credential| credential.username() == username && credential.is_live(now))
-}
-
 /// Port 3306.
 pub(super) async fn mysql(ca: &Ca, server: &MariaDb, state: &Arc<State>) -> anyhow::Result<MysqlEdge> {
     let backend = mysql_edge::Backend::of(server)?;
     let (state, behind) = (Arc::clone(state), backend.clone());
-    MysqlEdge::over_tls(ca, crate::serving::LOOPBACK, backend, move |opening| {
+    MysqlEdge::over_tls(ca, crate::serving::LOOPBACK, insecure(), backend, move |opening| {
         let now = state.clock.now();
         let known = state.lock();
         let found = known.credentials.iter().find(|credential| {
@@ -103,7 +99,7 @@ pub(super) async fn mysql(ca: &Ca, server: &MariaDb, state: &Arc<State>) -> anyh
         let near = |cidr: &String| cidr.starts_with("127.") || cidr.ends_with("/0");
         let Some(found) = found.filter(|found| found.cidrs.is_empty() || found.cidrs.iter().any(near)) else {
             let message = format!("Access denied for user '{}'", opening.user);
-            return mysql_edge::Route::Refuse { code: 1045, sqlstate: "28000", message };
+            return mysql_edge::Refusal { code: 1045, sqlstate: "28000", message }.into();
         };
         let database = match opening.database.as_str() {
             "" => String::new(),
@@ -112,7 +108,15 @@ pub(super) async fn mysql(ca: &Ca, server: &MariaDb, state: &Arc<State>) -> anyh
             "@primary" => PRIMARY.to_owned(),
             other => other.to_owned(),
         };
-        mysql_edge::Route::To { backend: behind.clone(), user: opening.user.clone(), database }
+        let (backend, user) = (behind.clone(), opening.user.clone());
+        mysql_edge::Route::To { backend, user, database, password: None }
     })
     .await
+}
+
+/// What the edge answers to clients that do not ask for TLS.
+fn insecure() -> mysql_edge::Refusal {
+    let message = "unknown error: Code: UNAVAILABLE\n\
+                   server does not allow insecure connections, client must use SSL/TLS";
+    mysql_edge::Refusal { code: 1105, sqlstate: "HY000", message: message.to_owned() }
 }

@@ -1,31 +1,27 @@
 //! Postgres roles, which are real ones.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::World;
-use super::access::{Deed, error, unprocessable};
+use super::access::{Deed, invalid, unprocessable};
 use super::branches::{Branch, Kind};
 use super::credential::Credential;
 use super::fixtures::DEFAULT_ROLE;
+use super::making::{Common, secret};
 use super::routes::{OfBranch, OfCredential, OnWorld, answered};
-use super::state::short;
+use super::state::{Known, short};
+use crate::Answer;
 use crate::edge::Refusal;
-use crate::{Answer, entropy};
 
 #[derive(Deserialize)]
 struct Wish {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    ttl: u64,
+    #[serde(flatten)]
+    common: Common,
     #[serde(default)]
     inherited_roles: Vec<String>,
     #[serde(flatten)]
@@ -39,22 +35,18 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let branch = match world.branch(&at.0, &at.1, &at.2, &headers, Deed::Make, Some(Kind::Postgres)) {
-        Ok(branch) => branch,
+    let (branch, wish) = match world.wish::<Wish>(&at, &headers, &body, Kind::Postgres) {
+        Ok(wish) => wish,
         Err(refusal) => return answered(Ok(refusal)),
     };
-    let Ok(wish) = serde_json::from_slice::<Wish>(&body) else { return answered(Ok(invalid("the body"))) };
-    if !branch.ready {
-        return answered(Ok(unprocessable("Branch is not ready.")));
-    }
     if let Some(unknown) = wish.inherited_roles.iter().find(|role| !INHERITED.contains(&role.as_str())) {
         return answered(Ok(invalid(&format!("inherited_roles: {unknown}"))));
     }
     answered(create_now(&world, &branch, wish).await)
 }
 
-async fn create_now(world: &Arc<World>, branch: &Branch, wish: Wish) -> anyhow::Result<Answer> {
-    let (user, secret) = (format!("pscale_api_{}", short()?), format!("pscale_pw_{}", entropy::password()?));
+async fn create_now(world: &World, branch: &Branch, wish: Wish) -> anyhow::Result<Answer> {
+    let (user, secret) = (format!("pscale_api_{}", short()?), secret()?);
     let there = format!(
         "select string_agg(rolname, ', ') from pg_roles where rolname = any('{{{}}}')",
         wish.inherited_roles.join(",").replace("postgres", DEFAULT_ROLE)
@@ -67,31 +59,14 @@ async fn create_now(world: &Arc<World>, branch: &Branch, wish: Wish) -> anyhow::
         .postgres
         .execute("postgres", &format!("create role {user} login password '{secret}' {member}"))
         .await?;
-    let mut known = world.state.lock();
-    let now = world.state.clock.now();
-    let longest = known.habits.longest_ttl.unwrap_or(u64::MAX);
-    let ttl = (wish.ttl > 0).then(|| Duration::from_secs(wish.ttl.min(longest)));
+    let looks = world.state.lock().habits.looks_until_ready;
     let safety = wish.rest.into_iter().filter(|(name, _)| name.starts_with("require_where_on_"));
-    let credential = Credential {
-        engine: Kind::Postgres,
-        branch: branch.id,
-        id: short()?,
-        name: if wish.name.is_empty() { user.clone() } else { wish.name },
-        user,
-        created_at: now,
-        ttl,
-        expires_at: ttl.map(|ttl| now + ttl),
-        deleted: false,
-        cut: false,
-        looks: known.habits.looks_until_ready,
+    let credential = world.keep(branch, user, wish.common, |kept| Credential {
+        looks,
         inherited_roles: wish.inherited_roles,
         query_safety: safety.collect(),
-        access: String::new(),
-        replica: false,
-        cidrs: Vec::new(),
-    };
-    known.credentials.push(credential.clone());
-    drop(known);
+        ..kept
+    })?;
     Ok(world.show(branch, &credential, Some(&secret), StatusCode::OK))
 }
 
@@ -102,14 +77,9 @@ pub(super) async fn change(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let (branch, mut credential) = match world.credential(&at, &headers, Deed::Make, Kind::Postgres) {
-        Ok(found) => found,
-        Err(refusal) => return refusal,
-    };
-    let Ok(wish) = serde_json::from_slice::<Wish>(&body) else { return invalid("the body") };
-    credential.name = wish.name;
-    world.change(&credential.id, |kept| kept.name.clone_from(&credential.name));
-    world.show(&branch, &credential, None, StatusCode::OK)
+    world.amend(&at, &headers, &body, Kind::Postgres, |credential, wish: Wish| {
+        credential.name = wish.common.name;
+    })
 }
 
 #[derive(Default, Deserialize)]
@@ -146,9 +116,7 @@ async fn delete_now(
     if server.execute("postgres", &format!("drop role {user}")).await.is_err() {
         return Ok(unprocessable("Role is still referenced and cannot be dropped."));
     }
-    world.change(&credential.id, |kept| kept.deleted = true);
-    world.cut(credential).await?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    world.forget(credential).await
 }
 
 async fn hand_over(world: &World, user: &str, successor: &str) -> anyhow::Result<()> {
@@ -191,18 +159,73 @@ pub(super) async fn reassign(
 
 /// `POST …/roles/{id}/reset`: a new secret, and the end of the sessions of the old one.
 pub(super) async fn reset(Extract(world): OnWorld, Path(at): OfCredential, headers: HeaderMap) -> Response {
-    let (branch, credential) = match world.credential(&at, &headers, Deed::Remove, Kind::Postgres) {
-        Ok(found) => found,
+    match world.credential(&at, &headers, Deed::Remove, Kind::Postgres) {
+        Ok((branch, credential)) => answered(reset_now(&world, &branch, &credential).await),
+        Err(refusal) => answered(Ok(refusal)),
+    }
+}
+
+/// `GET …/roles/default`
+pub(super) async fn show_default(
+    Extract(world): OnWorld,
+    Path(at): OfBranch,
+    headers: HeaderMap,
+) -> Response {
+    match world.branch(&at.0, &at.1, &at.2, &headers, Deed::Read, Some(Kind::Postgres)) {
+        Ok(branch) => {
+            let found = default(&world, &branch).await;
+            answered(found.map(|role| world.show(&branch, &role, None, StatusCode::OK)))
+        }
+        Err(refusal) => answered(Ok(refusal)),
+    }
+}
+
+/// `POST …/roles/reset-default`: the answer has these members for sure, and maybe no others.
+pub(super) async fn reset_default(
+    Extract(world): OnWorld,
+    Path(at): OfBranch,
+    headers: HeaderMap,
+) -> Response {
+    let branch = match world.branch(&at.0, &at.1, &at.2, &headers, Deed::Remove, Some(Kind::Postgres)) {
+        Ok(branch) => branch,
         Err(refusal) => return answered(Ok(refusal)),
     };
     let done = async {
-        let secret = format!("pscale_pw_{}", entropy::password()?);
-        let sql = format!("alter role {} password '{secret}'", credential.user);
-        world.servers.postgres.execute("postgres", &sql).await?;
-        world.cut(&credential).await?;
-        Ok(world.show(&branch, &credential, Some(&secret), StatusCode::OK))
+        let role = default(&world, &branch).await?;
+        let secret = new_secret(&world, &role).await?;
+        let host = world.host(Kind::Postgres);
+        let body = json!({ "username": role.username(), "password": secret, "access_host_url": host });
+        Ok(Answer::json(StatusCode::OK, &body))
     };
     answered(done.await)
+}
+
+/// The role that every branch has. Several emulators share a server: each has one of its own behind that name.
+async fn default(world: &World, branch: &Branch) -> anyhow::Result<Credential> {
+    let there =
+        |known: &Known| known.credentials.iter().find(|it| it.default && it.branch == branch.id).cloned();
+    let found = there(&world.state.lock());
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let user = format!("pscale_default_{}", short()?);
+    let sql = format!("create role {user} login in role {DEFAULT_ROLE}");
+    world.servers.postgres.execute("postgres", &sql).await?;
+    let common = Common { name: "postgres".to_owned(), ..Common::default() };
+    world.keep(branch, user, common, |kept| Credential { default: true, ..kept })
+}
+
+async fn reset_now(world: &World, branch: &Branch, role: &Credential) -> anyhow::Result<Answer> {
+    let secret = new_secret(world, role).await?;
+    Ok(world.show(branch, role, Some(&secret), StatusCode::OK))
+}
+
+async fn new_secret(world: &World, role: &Credential) -> anyhow::Result<String> {
+    let secret = secret()?;
+    let sql = format!("alter role {} password '{secret}'", role.user);
+    world.servers.postgres.execute("postgres", &sql).await?;
+    world.cut(role).await?;
+    Ok(secret)
 }
 
 pub(super) fn cut(world: &World, credential: &Credential) {
@@ -210,10 +233,6 @@ pub(super) fn cut(world: &World, credential: &Credential) {
     for edge in [&world.direct, &world.pooler] {
         edge.end_sessions(&last, |opening| opening.user.split('|').next() == Some(account.as_str()));
     }
-}
-
-fn invalid(what: &str) -> Answer {
-    error(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", &format!("{what} is invalid"))
 }
 
 /// What a role may inherit.

@@ -24,6 +24,8 @@ pub(super) fn routes(world: Arc<World>) -> Router {
         .route(branch, get(show_branch))
         .route(&at("/bouncers"), get(bouncers))
         .route(&at("/roles"), get(list_roles).post(roles::create))
+        .route(&at("/roles/default"), get(roles::show_default))
+        .route(&at("/roles/reset-default"), post(roles::reset_default))
         .route(&at("/roles/{id}"), get(show_role).patch(roles::change).delete(roles::delete))
         .route(&at("/roles/{id}/renew"), post(renew_role))
         .route(&at("/roles/{id}/reset"), post(roles::reset))
@@ -130,8 +132,9 @@ impl World {
     ) -> Result<(Branch, Credential), Answer> {
         let branch = self.branch(&at.0, &at.1, &at.2, headers, deed, Some(kind))?;
         let known = self.state.lock();
-        let found =
-            known.credentials.iter().find(|it| it.branch == branch.id && it.id == at.3 && !it.deleted);
+        let mut all = known.credentials.iter().filter(|it| it.branch == branch.id && !it.deleted);
+        // The default role has calls of its own.
+        let found = all.find(|it| it.id == at.3 && !it.default);
         found.map(|found| (branch, found.clone())).ok_or_else(not_found)
     }
 
@@ -146,14 +149,14 @@ impl World {
         secret: Option<&str>,
         status: StatusCode,
     ) -> Answer {
+        let host = self.host(credential.engine);
         let known = self.state.lock();
         let now = self.state.clock.now();
-        let host = self.host(credential.engine, known.habits.bare_host);
         Answer::json(status, &credential.to_json(branch, &host, secret, now, &known.habits))
     }
 
-    fn host(&self, kind: Kind, bare: bool) -> String {
-        match (kind, bare) {
+    pub(super) fn host(&self, kind: Kind) -> String {
+        match (kind, self.state.lock().habits.bare_host) {
             (_, true) => "localhost".to_owned(),
             (Kind::Postgres, false) => format!("localhost:{}", self.direct.port()),
             (Kind::Mysql, false) => format!("localhost:{}", self.mysql.port()),
@@ -171,14 +174,15 @@ impl World {
             Ok(branch) => branch,
             Err(refusal) => return refusal,
         };
+        let host = self.host(kind);
         let known = self.state.lock();
         let now = self.state.clock.now();
-        let host = self.host(kind, known.habits.bare_host);
         let fits = |it: &&Credential| {
             let text = query.q.as_deref().unwrap_or_default();
             let by_text = it.name.contains(text) || (kind == Kind::Postgres && it.username().contains(text));
             let by_status = query.status.as_deref().is_none_or(|status| it.has_status(status, now));
-            it.branch == branch.id && !it.deleted && by_text && by_status
+            // Whether the default role is listed is not documented.
+            it.branch == branch.id && !it.deleted && !it.default && by_text && by_status
         };
         let found = known.credentials.iter().rev().filter(fits);
         let items: Vec<Value> =

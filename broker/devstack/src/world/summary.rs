@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::World;
-use crate::ca;
+use crate::{Provided, ca};
 
 /// The world's addresses and secrets; write it only where others cannot read.
 #[derive(Clone, Serialize)]
@@ -42,9 +43,23 @@ pub struct Summary {
     pub oidc_http_issuer: String,
     /// Where to `POST` for a token.
     pub oidc_mint_url: String,
+    /// The databases beside `orders`, as the broker's configuration has them.
+    pub databases: Map<String, Value>,
+    /// The roles there, likewise.
+    pub roles: Map<String, Value>,
 }
 
 impl Summary {
+    /// Adds what there is beside the world.
+    #[must_use]
+    pub fn with(mut self, provided: &[Provided]) -> Self {
+        for provided in provided {
+            self.databases.extend(provided.databases.clone());
+            self.roles.extend(provided.roles.clone());
+        }
+        self
+    }
+
     /// Writes it as JSON to a file that only its owner can read.
     pub fn write_to(&self, path: &Path) -> anyhow::Result<()> {
         ca::write(path, &serde_json::to_string_pretty(self)?)
@@ -71,6 +86,8 @@ impl World {
             oidc_issuer: self.oidc.issuer().to_owned(),
             oidc_http_issuer: self.oidc.http_issuer().to_owned(),
             oidc_mint_url: format!("{}/mint", self.oidc.issuer()),
+            databases: Map::new(),
+            roles: Map::new(),
         }
     }
 }

@@ -75,6 +75,31 @@ async fn a_holder_told_to_end_has_cleaned_up_when_it_is_gone() {
 }
 
 #[tokio::test]
+async fn what_is_beside_a_world_is_described_and_ends_with_it() {
+    let with = "--with=planetscale,neon,db9,rds,mysql";
+    let mut up = Up::start(&["--shared-server", with, with]);
+    let file = fs::read_to_string(up.said["json"].as_str().unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&file).unwrap();
+    let (databases, roles) =
+        (summary["databases"].as_object().unwrap(), summary["roles"].as_object().unwrap());
+    assert_eq!((databases.len(), roles.len()), (6, 11), "{file}");
+    assert!(roles.values().all(|role| databases.contains_key(role["database"].as_str().unwrap())), "{file}");
+    let (processes, folders) = (Process::descendants(up.child.id()), up.folders());
+    assert_eq!(folders.len(), 9, "a world of three, and six servers: {folders:?}");
+    program::succeed("kill", &["-TERM", &up.child.id().to_string()]).await;
+    assert!(up.child.wait().unwrap().success());
+    assert!(!processes.iter().any(Process::is_alive));
+    assert!(!folders.iter().any(|folder| folder.exists()));
+}
+
+#[tokio::test]
+async fn what_nobody_offers_is_refused_with_what_there_is() {
+    let refused = program::fail(env!("CARGO_BIN_EXE_devstack"), &["up", "--with", "neon,oracle"]).await;
+    assert!(refused.contains("'oracle'"), "{refused}");
+    assert!(refused.contains("planetscale, neon, db9, rds, mysql"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_holder_may_end_with_its_input() {
     let mut up = Up::start(&["--shared-server", "--until-stdin-ends"]);
     drop(up.child.stdin.take());
@@ -100,6 +125,7 @@ async fn a_postgres_killed_while_paused_leaves_no_process_and_no_shared_memory()
 /// The `devstack` program with a world.
 struct Up {
     child: Child,
+    said: Value,
 }
 
 impl Up {
@@ -115,7 +141,7 @@ impl Up {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(said["pid"], child.id());
-        Self { child }
+        Self { child, said }
     }
 
     /// The folders, as the guards know them.

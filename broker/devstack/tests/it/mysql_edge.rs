@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use devstack::mysql_edge::{Backend, Opening, Route};
+use devstack::mysql_edge::{Backend, Opening, Refusal, Route};
 use devstack::{Ca, MariaDb, MysqlEdge};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions as _, MySqlConnection};
@@ -46,11 +46,12 @@ async fn a_certificate_is_for_the_names_that_were_asked_for() {
     let world = World::start().await;
     let backend = Backend::of(&world.server).unwrap();
     let to = backend.clone();
-    let edge = MysqlEdge::over_tls(&world.ca, &["aws.connect.psdb.cloud"], backend, move |opening| {
-        strip(&to, opening)
-    })
-    .await
-    .unwrap();
+    let edge =
+        MysqlEdge::over_tls(&world.ca, &["aws.connect.psdb.cloud"], insecure(), backend, move |opening| {
+            strip(&to, opening)
+        })
+        .await
+        .unwrap();
     let complaint = world.client(&edge).fails(WHO).await;
     assert!(complaint.contains("Validation of SSL server certificate failed"), "{complaint}");
     let lax = world.sqlx(&edge).ssl_mode(MySqlSslMode::VerifyCa).connect().await.unwrap();
@@ -58,7 +59,7 @@ async fn a_certificate_is_for_the_names_that_were_asked_for() {
 }
 
 #[tokio::test]
-async fn a_client_without_tls_is_refused_in_the_words_of_planetscale() {
+async fn a_client_without_tls_gets_its_own_refusal() {
     let world = World::start().await;
     let edge = world.edge(strip).await;
     let complaint = Client { ca: None, ..world.client(&edge) }.fails(WHO).await;
@@ -80,13 +81,48 @@ async fn a_wrong_password_is_the_servers_to_refuse() {
 }
 
 #[tokio::test]
+async fn a_password_can_be_asked_for_in_clear_text() {
+    let world = World::start().await;
+    let edge = world
+        .edge(|backend, opening| {
+            let (Route::To { backend, user, database, .. }, long) = (strip(backend, opening), long()) else {
+                panic!("it leads nowhere")
+            };
+            Route::ask_password(move |shown| match shown == long {
+                true => Route::To {
+                    backend: backend.clone(),
+                    user: user.clone(),
+                    database: database.clone(),
+                    password: Some("secret".to_owned()),
+                },
+                false => Refusal { code: 1045, sqlstate: "28000", message: format!("not {shown}") }.into(),
+            })
+        })
+        .await;
+    let long = long();
+    let shown = Client { password: &long, ..world.client(&edge) };
+    assert_eq!(shown.succeeds(WHO).await, "u_x@%|shop");
+    let sqlx = world.sqlx(&edge).password(&long).enable_cleartext_plugin(true);
+    assert_eq!(one(sqlx.connect().await.unwrap(), WHO).await, "u_x@%|shop");
+    let complaint = world.client(&edge).fails(WHO).await;
+    assert!(complaint.contains("ERROR 1045 (28000): not secret"), "{complaint}");
+    let error = world.sqlx(&edge).connect().await.unwrap_err();
+    assert!(error.to_string().contains("mysql_cleartext_plugin disabled"), "{error}");
+    assert_eq!(edge.opened(), 2);
+}
+
+/// A password that is longer than its proof may be.
+fn long() -> String {
+    "s3cr=t&".repeat(300)
+}
+
+#[tokio::test]
 async fn a_refusal_arrives_as_it_was_written() {
     let world = World::start().await;
     let edge = world
-        .edge(|_, opening| Route::Refuse {
-            code: 1040,
-            sqlstate: "08004",
-            message: format!("too many of {}", opening.user),
+        .edge(|_, opening| {
+            let message = format!("too many of {}", opening.user);
+            Refusal { code: 1040, sqlstate: "08004", message }.into()
         })
         .await;
     let complaint = world.client(&edge).fails(WHO).await;
@@ -188,7 +224,7 @@ impl World {
     async fn edge(&self, route: impl Fn(&Backend, &Opening) -> Route + Send + Sync + 'static) -> MysqlEdge {
         let backend = Backend::of(&self.server).unwrap();
         let to = backend.clone();
-        MysqlEdge::over_tls(&self.ca, &["localhost"], backend, move |opening| route(&to, opening))
+        MysqlEdge::over_tls(&self.ca, &["localhost"], insecure(), backend, move |opening| route(&to, opening))
             .await
             .unwrap()
     }
@@ -215,7 +251,13 @@ impl World {
 fn strip(backend: &Backend, opening: &Opening) -> Route {
     let user = opening.user.strip_suffix(".main").unwrap();
     let database = opening.database.split('@').next().unwrap();
-    Route::To { backend: backend.clone(), user: format!("u_{user}"), database: database.to_owned() }
+    let (backend, user) = (backend.clone(), format!("u_{user}"));
+    Route::To { backend, user, database: database.to_owned(), password: None }
+}
+
+fn insecure() -> Refusal {
+    let message = "server does not allow insecure connections, client must use SSL/TLS".to_owned();
+    Refusal { code: 1105, sqlstate: "HY000", message }
 }
 
 /// The one value that a query yields.

@@ -155,6 +155,29 @@ async fn the_edges_refuse_in_the_words_of_planetscale() {
 }
 
 #[tokio::test]
+async fn the_default_role_is_there_and_has_calls_of_its_own() {
+    let stage = Stage::set().await;
+    let roles = format!("{SHOP}/roles");
+    let (status, role) = stage.call("GET", &format!("{roles}/default"), None).await;
+    assert_eq!((status, text(&role, "name"), &role["default"]), (200, "postgres", &json!(true)));
+    assert_eq!((text(&role, "username"), &role["password"]), ("postgres.4rwwvrxk2o99", &Value::Null));
+    let by_id = format!("{roles}/{}/reset", text(&role, "id"));
+    assert_eq!(stage.call("POST", &by_id, None).await.0, 404);
+    let mut secrets = Vec::new();
+    for _ in 0..2 {
+        let (status, reset) = stage.call("POST", &format!("{roles}/reset-default"), None).await;
+        assert_eq!((status, text(&reset, "username")), (200, "postgres.4rwwvrxk2o99"));
+        secrets.push(reset);
+    }
+    let port = Stage::port(&role);
+    let (old, new) = (stage.psql(&secrets[0], "", port), stage.psql(&secrets[1], "", port));
+    assert!(fail("psql", &[&old, "-c", "select 1"]).await.contains("password authentication failed"));
+    succeed("psql", &["-At", &new, "-c", "select count(*) from orders"]).await;
+    let other = stage.call("GET", &format!("{}/roles/default", SHOP.replace("dev", "main")), None).await.1;
+    assert_ne!(text(&other, "username"), text(&role, "username"));
+}
+
+#[tokio::test]
 async fn what_owns_something_stays_until_there_is_a_successor() {
     let stage = Stage::set().await;
     let roles = format!("{SHOP}/roles");

@@ -25,6 +25,12 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         ("audit-key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="),
         ("orders-admin", "pw"),
         ("report-a", "pw"),
+        ("shop-admin", "pw"),
+        ("planetscale-token", "pw"),
+        ("planetscale-oauth", "pw"),
+        ("neon-owner", "pw"),
+        ("neon-key", "pw"),
+        ("db9-token", "pw"),
     ] {
         let file = secrets.join(name);
         write(&file, secret).unwrap();
@@ -34,7 +40,7 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
 });
 
 /// The references to secrets in the example.
-pub(super) const SECRETS: [&str; 7] = [
+pub(super) const SECRETS: [&str; 13] = [
     "{ file: secrets/ledger-url }",
     "{ file: secrets/ledger-owner-url }",
     "{ file: secrets/redis-url }",
@@ -42,4 +48,10 @@ pub(super) const SECRETS: [&str; 7] = [
     "{ file: secrets/seal-k1 }",
     "{ file: secrets/audit-key }",
     "{ file: secrets/orders-admin }",
+    "{ file: secrets/shop-admin }",
+    "{ file: secrets/planetscale-token }",
+    "{ file: secrets/planetscale-oauth }",
+    "{ file: secrets/neon-owner }",
+    "{ file: secrets/neon-key }",
+    "{ file: secrets/db9-token }",
 ];

@@ -15,7 +15,7 @@ pub struct Db9 {
     pub database: String,
     /// The API token that the broker proves itself with. One that is scoped to a database cannot make connect tokens.
     pub api_token: SecretRef,
-    /// Whether tokens may be made for `admin`, who may do everything. Default: `false`.
+    /// Whether `admin`, who may do everything, may be used: for tokens, and as one of two users whose passwords are rotated. Default: `false`.
     #[serde(default)]
     pub allow_admin: bool,
     /// How the API is reached. Default: as DB9 says.

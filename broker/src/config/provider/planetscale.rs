@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::provider::{Section, path_segment};
 use crate::config::{Api, CredentialSpec, Role, SecretRef, check};
+use crate::model::Protocol;
 
 /// A branch of a database at PlanetScale.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -25,7 +26,7 @@ pub struct PlanetScale {
     /// An OAuth access token instead. Default: none, then `service_token` is needed.
     #[serde(default)]
     pub oauth_token: Option<SecretRef>,
-    /// Whether a role may be a member of `postgres`, the default role, which may do everything. Default: `false`.
+    /// Whether a role may be a member of `postgres`, the default role, which may do everything, or one of a pair be it. Default: `false`.
     #[serde(default)]
     pub allow_default_role: bool,
     /// How the API is reached. Default: as PlanetScale says.
@@ -76,37 +77,61 @@ impl Section for PlanetScale {
 
 impl PlanetScale {
     /// What of a role the API would not take, or would silently not heed.
-    pub(in crate::config) fn check_role(&self, role: &Role, key: &Key, mistakes: &mut Mistakes) {
-        for (name, span) in [("ttl", Some(role.ttl)), ("max_ttl", role.max_ttl)] {
-            if let Some(span) = span.filter(|span| span.0.subsec_nanos() != 0) {
-                mistakes.add(key.at(name), format!("{span} is not a number of whole seconds"));
-            }
-        }
+    pub(in crate::config) fn check_role(
+        &self,
+        role: &Role,
+        protocol: Protocol,
+        key: &Key,
+        mistakes: &mut Mistakes,
+    ) {
         if !role.parameters.is_empty() {
             let message = "PlanetScale's API cannot keep settings for a credential: remove them";
             mistakes.add(key.at("parameters"), message);
         }
-        let CredentialSpec::DynamicUser(user) = &role.credential else { return };
-        let key = key.at("credential");
-        for (index, name) in user.member_of.iter().enumerate() {
+        let credential = key.at("credential");
+        match &role.credential {
+            CredentialSpec::DynamicUser(user) => {
+                for (name, span) in [("ttl", Some(role.ttl)), ("max_ttl", role.max_ttl)] {
+                    if let Some(span) = span.filter(|span| span.0.subsec_nanos() != 0) {
+                        mistakes.add(key.at(name), format!("{span} is not a number of whole seconds"));
+                    }
+                }
+                self.check_default_role(&user.member_of, &credential.at("member_of"), mistakes);
+                check_cidrs(&user.cidrs, &credential.at("cidrs"), mistakes);
+                if let Some(successor) = &user.successor {
+                    check::not_blank(successor, credential.at("successor"), mistakes);
+                }
+            }
+            CredentialSpec::RotatedPassword(pair) => {
+                if protocol == Protocol::Postgres {
+                    self.check_default_role(&pair.users, &credential.at("users"), mistakes);
+                }
+                check_cidrs(&pair.cidrs, &credential.at("cidrs"), mistakes);
+            }
+            CredentialSpec::ConnectToken(_) => {}
+        }
+    }
+
+    fn check_default_role(&self, names: &[String], key: &Key, mistakes: &mut Mistakes) {
+        for (index, name) in names.iter().enumerate() {
             if name == "postgres" && !self.allow_default_role {
                 let message = "`postgres`, the default role, may do everything in the branch: name less, or say \
                                `allow_default_role: true` at the database";
-                mistakes.add(key.at("member_of").index(index), message);
+                mistakes.add(key.index(index), message);
             }
-        }
-        for (index, cidr) in user.cidrs.iter().enumerate() {
-            if !is_cidr(cidr) {
-                let message =
-                    format!("{cidr:?} is not a range of addresses: write `10.0.0.0/8` or `192.0.2.7/32`");
-                mistakes.add(key.at("cidrs").index(index), message);
-            }
-        }
-        check::no_repeats(&user.cidrs, &key.at("cidrs"), mistakes);
-        if let Some(successor) = &user.successor {
-            check::not_blank(successor, key.at("successor"), mistakes);
         }
     }
+}
+
+fn check_cidrs(cidrs: &[String], key: &Key, mistakes: &mut Mistakes) {
+    for (index, cidr) in cidrs.iter().enumerate() {
+        if !is_cidr(cidr) {
+            let message =
+                format!("{cidr:?} is not a range of addresses: write `10.0.0.0/8` or `192.0.2.7/32`");
+            mistakes.add(key.index(index), message);
+        }
+    }
+    check::no_repeats(cidrs, key, mistakes);
 }
 
 /// An address and how many of its bits count (RFC 4632 §3.1, RFC 4291 §2.3).

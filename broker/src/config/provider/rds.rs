@@ -7,14 +7,14 @@ use url::{Host, Url};
 
 use crate::config::mistake::{Key, Mistakes};
 use crate::config::provider::{Section, path_segment};
-use crate::config::{Ca, CredentialSpec, Database, Role, SecretRef, Span, check};
+use crate::config::{Ca, CredentialSpec, Database, DynamicUser, Role, SecretRef, Span, check};
 use crate::model::Protocol;
 
-/// A database at Amazon RDS or Aurora.
+/// A database at Amazon RDS or Aurora. Users that log in with tokens are made there: members of `rds_iam` at Postgres, at MySQL `IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rds {
-    /// What it is: `postgres`; `mysql` (MariaDB and Aurora MySQL, too) is not there yet.
+    /// What it speaks: `postgres`, or `mysql` (RDS for MySQL and for MariaDB, Aurora MySQL).
     pub protocol: Protocol,
     /// The region that it is in: `eu-central-1`.
     pub region: String,
@@ -66,11 +66,6 @@ pub enum RdsCredentials {
 impl Section for Rds {
     fn check(&self, key: &Key, mistakes: &mut Mistakes) {
         path_segment(&self.region, key.at("region"), mistakes);
-        if self.protocol == Protocol::Mysql {
-            let message =
-                "this version makes no credentials for MySQL or MariaDB at RDS: only `postgres` is there";
-            mistakes.add(key.at("protocol"), message);
-        }
         let Some(credentials) = &self.credentials else { return };
         let key = key.at("credentials");
         match credentials {
@@ -140,7 +135,7 @@ impl Rds {
     ) {
         let name = &role.database;
         match &role.credential {
-            CredentialSpec::ConnectToken(_) => {
+            CredentialSpec::ConnectToken(token) => {
                 if self.credentials.is_none() {
                     let message = format!("nothing signs tokens: give `databases.{name}.rds.credentials`");
                     mistakes.add(key.at("credential").at("kind"), message);
@@ -153,15 +148,13 @@ impl Rds {
                         mistakes.add(key, message);
                     }
                 }
-                if !role.parameters.is_empty() {
+                if self.protocol == Protocol::Mysql {
+                    check_length(&token.username, key, mistakes);
+                } else if !role.parameters.is_empty() {
                     let message =
                         "nothing sets them for a user that was there before: ALTER ROLE … SET … once for all";
                     mistakes.add(key.at("parameters"), message);
                 }
-            }
-            CredentialSpec::DynamicUser(user) if !user.privileges.is_empty() => {
-                let message = "Postgres has them from its roles: use `member_of`";
-                mistakes.add(key.at("credential").at("privileges"), message);
             }
             CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_)
                 if database.admin.is_none() =>
@@ -170,8 +163,37 @@ impl Rds {
                     format!("this is done by the broker's own user there: give `databases.{name}.admin`");
                 mistakes.add(key.at("credential").at("kind"), message);
             }
-            CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_) => {}
+            CredentialSpec::DynamicUser(user) => self.check_user(user, &key.at("credential"), mistakes),
+            CredentialSpec::RotatedPassword(_) => {}
         }
+    }
+
+    /// Which keys mean something is decided by what the server speaks.
+    fn check_user(&self, user: &DynamicUser, key: &Key, mistakes: &mut Mistakes) {
+        match self.protocol {
+            Protocol::Postgres if !user.privileges.is_empty() => {
+                let message = "Postgres has them from its roles: use `member_of`";
+                mistakes.add(key.at("privileges"), message);
+            }
+            Protocol::Postgres => {}
+            Protocol::Mysql => {
+                for (name, said) in
+                    [("set_role", user.set_role.is_some()), ("databases", !user.databases.is_empty())]
+                {
+                    if said {
+                        mistakes.add(key.at(name), "MySQL has no such thing: remove it");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_length(username: &str, key: &Key, mistakes: &mut Mistakes) {
+    let length = username.chars().count();
+    if length > LONGEST_USER {
+        let message = format!("{length} characters are more than the {LONGEST_USER} of a user of MySQL");
+        mistakes.add(key.at("credential").at("username"), message);
     }
 }
 
@@ -196,6 +218,9 @@ const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
 
 /// Amazon RDS user guide, "IAM database authentication": a token has a lifetime of 15 minutes.
 const LONGEST_TOKEN: Span = Span::secs(900);
+
+/// In characters (MySQL reference manual, "User names").
+const LONGEST_USER: usize = 32;
 
 fn default_profile() -> String {
     "default".to_owned()

@@ -17,6 +17,8 @@ const GOOD: &str = "  depot:
 roles:
   depot-reader: { database: depot, ttl: 15m, credential: { kind: dynamic_user, member_of: [pg_read_all_data], successor: postgres } }
   store-reader: { database: store, ttl: 15m, credential: { kind: dynamic_user, access: reader, cidrs: [10.0.0.0/8] } }
+  depot-rotated: { database: depot, ttl: 15m, credential: { kind: rotated_password, users: [depot_a, depot_b] } }
+  store-rotated: { database: store, ttl: 15m, credential: { kind: rotated_password, users: [store_a, store_b], access: admin, replica: true, cidrs: [10.1.0.0/16] } }
 ";
 
 #[test]
@@ -55,6 +57,31 @@ fn what_the_provider_would_not_take_is_refused_with_a_sentence() {
             "access: reader, ",
             "",
             "roles.store-reader.credential.access: say what it may do: `reader`, `writer`, `readwriter` or `admin`",
+        ),
+        (
+            "users: [depot_a, depot_b]",
+            "users: [depot_a, postgres]",
+            "roles.depot-rotated.credential.users[1]: `postgres`, the default role, may do everything in the branch: name less, or say `allow_default_role: true` at the database",
+        ),
+        (
+            "users: [depot_a, depot_b]",
+            "users: [depot_a, depot_b], access: reader",
+            "roles.depot-rotated.credential.access: the engine `planetscale-postgres` has no `access`; it has `users`, `rotate`, `adopt`",
+        ),
+        (
+            "access: admin, ",
+            "",
+            "roles.store-rotated.credential.access: say what it may do: `reader`, `writer`, `readwriter` or `admin`",
+        ),
+        (
+            "[10.1.0.0/16]",
+            "[10.1.0.0]",
+            "roles.store-rotated.credential.cidrs[0]: \"10.1.0.0\" is not a range of addresses: write `10.0.0.0/8` or `192.0.2.7/32`",
+        ),
+        (
+            "access: admin, ",
+            "access: admin, adopt: { username: store_a, password: { file: secrets/orders-admin } }, ",
+            "roles.store-rotated.credential.adopt: at `planetscale-mysql` a password is not changed but replaced by a new one, so that none can be adopted: remove it, and the broker makes the first one",
         ),
         (
             "pooled: {}, reads",

@@ -33,7 +33,7 @@ fn databases_at_rds() {
     let admin = |rest: &str| format!("    admin: {{ username: broker_admin }}\n{rest}");
     let none = "    rds: { protocol: postgres, region: eu-central-1 }";
     let web = |rest: &str| with(&format!("{{ web_identity: {{ token_file: token, {rest} }} }}"));
-    let rows: [(String, &[&str]); 15] = [
+    let rows: [(String, &[&str]); 14] = [
         (rds(&with(KEY), TOKEN), &[]),
         (rds(&admin(&with(KEY)), USER), &[]),
         (rds(&with("{ instance_role: {} }"), TOKEN), &[]),
@@ -75,12 +75,6 @@ fn databases_at_rds() {
             ],
         ),
         (
-            rds(&with(KEY).replace("postgres", "mysql"), TOKEN),
-            &[
-                "databases.billing.rds.protocol: this version makes no credentials for MySQL or MariaDB at RDS: only `postgres` is there",
-            ],
-        ),
-        (
             rds(&with("{ instance_role: { url: 'http://metadata.example.com' } }"), TOKEN),
             &[
                 "databases.billing.rds.credentials.instance_role.url: \"http://metadata.example.com\" is not http on a link-local or loopback address: without TLS anyone on a longer way could read the credentials",
@@ -101,6 +95,68 @@ fn databases_at_rds() {
         (
             rds(&with(KEY).replace("eu-central-1", "eu/central"), TOKEN),
             &["databases.billing.rds.region: \"eu/central\" is not a name: use a-z, 0-9, '-', '_' and '.'"],
+        ),
+    ];
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(text, said)| ("# Which sets of privileges can be asked for.\nroles:\n", text.as_str(), *said))
+        .collect();
+    check(&rows);
+}
+
+#[test]
+fn mysql_at_rds() {
+    const KEY: &str =
+        "{ static: { access_key_id: AKIA1, secret_access_key: { file: secrets/orders-admin } } }";
+    const TOKEN: &str = "    credential: { kind: connect_token, username: billing_reader }\n    ttl: 15m";
+    const USER: &str =
+        "    credential: { kind: dynamic_user, privileges: [{ on: 'a.*', can: [select] }] }\n    ttl: 1h";
+    let section = format!("    rds: {{ protocol: mysql, region: eu-central-1, credentials: {KEY} }}");
+    let admin = format!("    admin: {{ username: broker_admin }}\n{section}");
+    let weak = |text: String| {
+        let endpoint = "amazonaws.com, tls: { mode: verify-ca, because: none } } }";
+        text.replace("amazonaws.com } }", endpoint)
+    };
+    let plain = |text: String| {
+        let endpoint = "amazonaws.com, via: { host: 127.0.0.1, port: 6033, plaintext: true } } }";
+        text.replace("amazonaws.com } }", endpoint)
+    };
+    let password = "username: broker_admin, password: { file: secrets/orders-admin }";
+    let said = "roles.billing-reader.endpoints: through `primary` a token would cross in clear text to a server, or a proxy, that is not verified in full: name the endpoints that are";
+    let postgres = section.replace("mysql", "postgres");
+    let rows: [(String, &[&str]); 11] = [
+        (weak(rds(&postgres, TOKEN)), &[said]),
+        (plain(rds(&postgres, TOKEN)), &[]),
+        (rds(&section, TOKEN), &[]),
+        (rds(&admin, USER), &[]),
+        (plain(rds(&admin, USER)), &[]),
+        (weak(rds(&admin.replace("username: broker_admin", password), USER)), &[]),
+        (
+            weak(rds(&admin, USER)),
+            &[
+                "databases.billing.admin.password: without one a token would cross in clear text to a server that is not verified in full: give it, or an `endpoint` that is",
+            ],
+        ),
+        (weak(rds(&section, TOKEN)), &[said]),
+        (plain(rds(&section, TOKEN)), &[said]),
+        (
+            rds(&admin, &USER.replace("privileges", "set_role: x, databases: [b], privileges")),
+            &[
+                "roles.billing-reader.credential.set_role: MySQL has no such thing: remove it",
+                "roles.billing-reader.credential.databases: MySQL has no such thing: remove it",
+            ],
+        ),
+        (
+            rds(
+                &section,
+                &TOKEN
+                    .replace("billing_reader", &"x".repeat(33))
+                    .replace("15m", "15m\n    parameters: { a: b }"),
+            ),
+            &[
+                "roles.billing-reader.credential.username: 33 characters are more than the 32 of a user of MySQL",
+                "roles.billing-reader.parameters: MySQL and MariaDB have no settings for the sessions of a user: remove them, and let the workload set what it needs",
+            ],
         ),
     ];
     let rows: Vec<_> = rows

@@ -171,7 +171,7 @@ fn what_cannot_be_understood_is_named() {
             "{ kind: dynamic_user, member_of: [orders_write], set_role: orders_owner }",
             "{ kind: rotated_password, every: 1d }",
             &[
-                "roles.orders-writer.credential: the key `every` is not known here; known are `users`, `rotate`, `adopt`",
+                "roles.orders-writer.credential: the key `every` is not known here; known are `users`, `rotate`, `adopt`, `access`, `replica`, `cidrs`",
             ],
         ),
     ]);

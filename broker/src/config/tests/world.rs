@@ -206,7 +206,9 @@ fn roles() {
         (
             "    database: orders\n    credential:\n",
             "    database: invoices\n    credential:\n",
-            &["roles.orders-reader.database: there is no database `invoices`; there are `orders`, `shop`"],
+            &[
+                "roles.orders-reader.database: there is no database `invoices`; there are `branch-my`, `branch-pg`, `ninth`, `orders`, `payments`, `project`, `shop`",
+            ],
         ),
         (
             "    endpoints: [primary] # the",
@@ -307,7 +309,7 @@ fn bindings_and_operators() {
             "    roles: [orders-reader]\n",
             "    roles: [orders-reder]\n",
             &[
-                "bindings[1].roles[0]: there is no role `orders-reder`; there are `orders-reader`, `orders-report`, `orders-writer`, `shop-writer`",
+                "bindings[1].roles[0]: there is no role `orders-reder`; there are `branch-my-reader`, `branch-pg-reader`, `ninth-app`, `ninth-reader`, `orders-reader`, `orders-report`, `orders-writer`, `payments-app`, `payments-reader`, `payments-report`, `project-reader`, `project-report`, `shop-report`, `shop-writer`",
             ],
         ),
         (

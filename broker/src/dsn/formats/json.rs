@@ -1,8 +1,8 @@
 //! The parameters as a JSON object, with a private CA in `ca_pem`: for programs that build their own options.
 
 use crate::dsn::Parameter::{
-    ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
-    Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
+    ApplicationName, CaPem, ChannelBinding, CleartextPlugin, ConnectTimeout, Dbname, Host, Password, Port,
+    Sslmode, Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
 use crate::dsn::Settings;
 use crate::dsn::formats::{JSON, LIBPQ, MYSQL_URL, Reader, Spec};
@@ -42,6 +42,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (Dbname, "dbname"),
             (Sslmode, "ssl-mode"),
             (Sslrootcert, "ssl-ca"),
+            (CleartextPlugin, "enable-cleartext-plugin"),
             (ConnectTimeout, "connect-timeout"),
             (ApplicationName, "program_name"),
             (CaPem, "ca_pem"),
@@ -50,6 +51,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         ca: Ca::Pem,
         trust: Trusts::InCode,
         timeout: Timeout::InText,
+        cleartext: true,
         open: "",
         render,
         ..MYSQL_URL

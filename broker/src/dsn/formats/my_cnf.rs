@@ -2,7 +2,9 @@
 //! (<https://mariadb.com/kb/en/configuring-mariadb-with-option-files/>).
 //!
 //! The clients of MySQL do not know `ssl-verify-server-cert` and stop: no file makes both of them verify the server.
-//! What the sessions call themselves is left out, since these clients do not let one say it.
+//! `enable-cleartext-plugin` is left out: these clients show a password, where the server asks for that, without being
+//! told to; by then its certificate is verified. What the sessions call themselves is left out, since these clients do
+//! not let one say it.
 
 use crate::dsn::Parameter::{ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User};
 use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT};
@@ -27,6 +29,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         ],
         modes: Modes { verify_full: "1", verify_ca: None, plaintext: Some("0") },
         trust: Trusts::Exclusive,
+        cleartext: true,
         timeout: Timeout::InText,
         // The clients read lines into 4096 bytes (`mysys/my_default.c`).
         longest: Some(4000),

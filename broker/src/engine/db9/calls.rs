@@ -66,6 +66,15 @@ pub(super) struct Token {
     expires_in_seconds: Option<u64>,
 }
 
+/// `GET …/credentials` and `POST …/reset-password`
+#[derive(Deserialize)]
+pub(super) struct AdminPassword {
+    #[serde(rename = "admin_user")]
+    pub(super) user: String,
+    #[serde(rename = "admin_password", deserialize_with = "secret")]
+    pub(super) password: Secret,
+}
+
 /// One of `GET …/users`
 #[derive(Deserialize)]
 pub(super) struct User {
@@ -145,10 +154,22 @@ impl Calls {
         let _slot = self.slot().await?;
         let body = json!({ "username": name, "password": password.expose() });
         let made = self.api.tell(Request::new(Method::POST, &self.path(&["users"])).json(&body)).await;
-        made.map_err(|error| {
-            let passwordless = ": the database is passwordless and has no such users; use connect tokens";
-            explain(error, StatusCode::GONE, passwordless)
-        })
+        made.map_err(|error| explain(error, StatusCode::GONE, &format!(": {PASSWORDLESS}")))
+    }
+
+    /// The present password of `admin`; none where the database is passwordless.
+    pub(super) async fn admin_password(&self) -> Result<Option<AdminPassword>, ApiError> {
+        let _slot = self.slot().await?;
+        match self.api.ask(Request::new(Method::GET, &self.path(&["credentials"]))).await {
+            Err(ApiError::Refused { status: StatusCode::GONE, .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Has another password made up for `admin`: the one before is no longer good.
+    pub(super) async fn reset_admin_password(&self) -> Result<AdminPassword, ApiError> {
+        let _slot = self.slot().await?;
+        self.api.ask(Request::new(Method::POST, &self.path(&["reset-password"]))).await
     }
 
     /// Deletes a user.
@@ -236,6 +257,10 @@ fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Secret, D::Error>
 fn yes() -> bool {
     true
 }
+
+/// What such a database cannot be used for.
+pub(super) const PASSWORDLESS: &str =
+    "the database is passwordless and has no such users; use connect tokens";
 
 /// The limit is not documented.
 const PROVIDER: Provider = Provider { url: "https://api.db9.ai", requests_per_minute: 300 };

@@ -1,8 +1,9 @@
 //! What the database is, and what is known of users without asking more than the API says.
 
-use crate::config::{CredentialSpec, DynamicUser};
+use crate::config::{CredentialSpec, DynamicUser, RotatedPassword};
 use crate::engine::db9::ADMIN;
-use crate::engine::db9::calls::{Calls, User};
+use crate::engine::db9::calls::{Calls, PASSWORDLESS, User};
+use crate::engine::db9::users::first_cell;
 use crate::engine::postgres::quote;
 use crate::engine::{EngineError, RoleInfo, ServerInfo};
 
@@ -24,7 +25,7 @@ pub(super) async fn role(calls: &Calls, spec: &CredentialSpec) -> Result<RoleInf
             Ok(of_user(calls.user(&token.username).await?, &token.username)?)
         }
         CredentialSpec::DynamicUser(user) => of_groups(calls, user).await,
-        CredentialSpec::RotatedPassword(_) => Ok(RoleInfo::default()),
+        CredentialSpec::RotatedPassword(pair) => of_pair(calls, pair).await,
     }
 }
 
@@ -48,6 +49,56 @@ fn of_user(user: Option<User>, name: &str) -> Result<RoleInfo, quote::Unquotable
         info.mistakes.push(format!("the user {name:?} may not log in: ALTER ROLE {quoted} LOGIN;"));
     }
     Ok(info)
+}
+
+async fn of_pair(calls: &Calls, pair: &RotatedPassword) -> Result<RoleInfo, EngineError> {
+    let (mut info, mut there) = (RoleInfo::default(), Vec::new());
+    let mut users = calls.users().await?;
+    for name in &pair.users {
+        let index = users.iter().position(|user| user.name == *name);
+        let user = index.map(|index| users.swap_remove(index));
+        there.extend(user.as_ref().map(|user| (name, user.is_superuser)));
+        let of_user = of_user(user, name)?;
+        info.can.extend(of_user.can);
+        info.warnings.extend(of_user.warnings);
+        info.mistakes.extend(of_user.mistakes);
+    }
+    match there.as_slice() {
+        [(_, true), (lesser, false)] | [(lesser, false), (_, true)] => info.warnings.push(format!(
+            "only one of the two users is a superuser: what works now may not after a rotation: ALTER ROLE {} SUPERUSER;",
+            quote::identifier(lesser)?
+        )),
+        [(first, false), (second, false)] => {
+            let (one, other) = (groups_of(calls, first).await?, groups_of(calls, second).await?);
+            if one != other {
+                info.warnings.push(format!(
+                    "the two users are members of different roles ({one}; {other}): what works now may not after a rotation"
+                ));
+            }
+        }
+        _ => {}
+    }
+    if calls.admin_password().await?.is_none() {
+        info.mistakes.push(PASSWORDLESS.to_owned());
+    }
+    if pair.users.iter().any(|name| name == ADMIN) {
+        info.warnings.push(format!(
+            "whoever has an API token can read the password of {ADMIN:?}, and whoever resets it ends the one that was handed out at once"
+        ));
+    }
+    Ok(info)
+}
+
+/// The roles that a user is a member of.
+async fn groups_of(calls: &Calls, username: &str) -> Result<String, EngineError> {
+    let statement = format!(
+        "SELECT coalesce(string_agg(g.rolname, ', ' ORDER BY g.rolname), '') AS groups
+           FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
+          WHERE u.rolname = {}",
+        quote::literal(username)?
+    );
+    let rows = calls.sql("the roles of the user", &statement, None).await?;
+    Ok(rows.first().and_then(first_cell).unwrap_or_default().to_owned())
 }
 
 async fn of_groups(calls: &Calls, user: &DynamicUser) -> Result<RoleInfo, EngineError> {

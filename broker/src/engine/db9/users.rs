@@ -38,7 +38,7 @@ pub(super) async fn renew(calls: &Calls, username: &str, ttl: Duration) -> Resul
     let seconds = (ttl + GRACE).as_secs();
     let moment = format!("SELECT (now() + interval '{seconds} seconds')::text");
     let rows = calls.sql("the time there", &moment, None).await?;
-    let moment = rows.first().and_then(cell).ok_or_else(|| EngineError::Refused {
+    let moment = rows.first().and_then(first_cell).ok_or_else(|| EngineError::Refused {
         detail: "the API did not say what time it is in the database".to_owned(),
     })?;
     let (role, moment) = (quote::identifier(username)?, quote::literal(moment)?);
@@ -85,7 +85,7 @@ pub(super) async fn remove(calls: &Calls, username: &str) -> Result<(), EngineEr
 }
 
 /// Ends the user's sessions until none is left; who calls says how long that may take.
-async fn end_sessions(calls: &Calls, username: &str) -> Result<(), EngineError> {
+pub(super) async fn end_sessions(calls: &Calls, username: &str) -> Result<(), EngineError> {
     let name = quote::literal(username)?;
     let statement = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {name}");
     let mut pause = Duration::from_millis(50);
@@ -97,7 +97,7 @@ async fn end_sessions(calls: &Calls, username: &str) -> Result<(), EngineError> 
 }
 
 /// The first value of a row, whether rows are lists or have names.
-fn cell(row: &Value) -> Option<&str> {
+pub(super) fn first_cell(row: &Value) -> Option<&str> {
     let value = match row {
         Value::Array(values) => values.first(),
         Value::Object(values) => values.values().next(),

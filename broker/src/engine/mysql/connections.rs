@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::engine::kept::log_in;
 use crate::engine::mysql::failure::{ACCESS_DENIED, Failure, Kind};
 use crate::engine::mysql::grants::Grants;
+use crate::engine::mysql::{Host, RDS_KILL};
 use crate::engine::postgres::PasswordSource;
 use crate::entropy::{self, Entropy};
 use crate::secret::Secret;
@@ -21,6 +22,7 @@ use crate::secret::Secret;
 pub(super) struct Connections {
     options: MySqlConnectOptions,
     password: Arc<dyn PasswordSource>,
+    host: Host,
     timeout: Duration,
     /// How many may be open at once.
     slots: Semaphore,
@@ -32,6 +34,7 @@ pub(super) struct Connections {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
     pub(super) flavour: Flavour,
+    pub(super) host: Host,
     /// As it says.
     pub(super) version: String,
     /// Whether `_` and `%` in the name of a database stand for others when privileges are granted.
@@ -48,6 +51,14 @@ impl Server {
             false => Err(Failure::refused(
                 "the broker's user does not see the sessions that it would have to end: grant it PROCESS ON *.*",
             )),
+        }
+    }
+
+    /// What ends a session of anybody's.
+    pub(super) fn kill(&self, session: u64) -> String {
+        match self.host {
+            Host::Own => format!("KILL CONNECTION {session}"),
+            Host::Rds => format!("CALL {RDS_KILL}({session})"),
         }
     }
 }
@@ -70,12 +81,13 @@ impl Connections {
     pub(super) fn new(
         options: MySqlConnectOptions,
         password: Arc<dyn PasswordSource>,
+        host: Host,
         at_once: usize,
         timeout: Duration,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let slots = Semaphore::new(at_once);
-        Self { options, password, timeout, slots, idle: Mutex::new(Vec::new()), entropy }
+        Self { options, password, host, timeout, slots, idle: Mutex::new(Vec::new()), entropy }
     }
 
     /// Runs what `sql` says for this server, which must be fit to be run again: in one round trip, and again if others
@@ -141,7 +153,9 @@ impl Connections {
     /// Whether a user logs in with this password.
     pub(super) async fn logs_in(&self, username: &str, password: &Secret) -> Result<bool, Failure> {
         let _slot = self.slots.acquire().await.map_err(|_| Failure::refused("the engine is closed"))?;
-        let options = self.options.clone().username(username).password(password.expose());
+        // The broker's own user may log in with a token; nobody else's password is shown to the server.
+        let options = self.options.clone().enable_cleartext_plugin(false);
+        let options = options.username(username).password(password.expose());
         match options.connect().await.map_err(Failure::from) {
             Ok(connection) => {
                 let _ = connection.close().await;
@@ -190,7 +204,9 @@ impl Connections {
             }
         };
         let own = Grants::of(&execute(&mut connection, "SHOW GRANTS").await?)?;
-        let server = Server { flavour, version, has_patterns, sees_sessions: own.everywhere("PROCESS") };
+        let host = self.host;
+        let server =
+            Server { flavour, host, version, has_patterns, sees_sessions: own.everywhere("PROCESS") };
         Ok(Session { connection, server, since: Instant::now() })
     }
 

@@ -63,6 +63,9 @@ impl From<sqlx::Error> for Failure {
                 None => Self::refused("an error of another kind of database"),
             },
             sqlx::Error::Io(error) => broken(error.to_string()),
+            sqlx::Error::Protocol(text) if text.contains("mysql_cleartext_plugin disabled") => {
+                Self::refused(WANTS_TOKEN)
+            }
             sqlx::Error::Protocol(text) => broken(scrub(&text)),
             sqlx::Error::WorkerCrashed => broken("the driver stopped".to_owned()),
             sqlx::Error::Tls(error) => {
@@ -138,6 +141,9 @@ fn scrub(text: &str) -> String {
 
 /// In letters and digits.
 const SECRETS_ARE_LONG: usize = 32;
+
+/// Nobody is shown a password that was to be proved.
+const WANTS_TOKEN: &str = "the server asks to be shown the password itself, as it does for users that log in with a token: it was not";
 
 /// ER_PARSE_ERROR
 const SYNTAX: u16 = 1064;

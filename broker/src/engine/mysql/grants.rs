@@ -48,9 +48,20 @@ impl Grants {
         grants
     }
 
+    /// The roles, as they are written.
+    pub(super) fn roles(&self) -> impl Iterator<Item = &str> {
+        self.memberships.iter().filter_map(|line| line.strip_prefix("GRANT ")?.split(" TO ").next())
+    }
+
     /// Whether one of them is this, everywhere.
     pub(super) fn everywhere(&self, privilege: &str) -> bool {
         self.privileges.iter().any(|grant| grant.on == "*.*" && grant.has(privilege))
+    }
+
+    /// Whether this procedure (`mysql.…`) may be called.
+    pub(super) fn may_execute(&self, procedure: &str) -> bool {
+        let places = ["*.*", "mysql.*", &format!("PROCEDURE {procedure}")];
+        self.privileges.iter().any(|grant| places.contains(&grant.on.as_str()) && grant.has("EXECUTE"))
     }
 
     /// Whether this may be passed on there.
@@ -102,7 +113,10 @@ mod tests {
             "GRANT `a`@`%`,`b`@`%` TO `adm`@`%` WITH ADMIN OPTION",
             "GRANT `c`@`%` TO `adm`@`%`",
             "SET DEFAULT ROLE `orders_ro` FOR `u1`@`%`",
+            "GRANT EXECUTE ON PROCEDURE `mysql`.`rds_kill` TO `adm`@`%`",
         ]);
+        assert_eq!(grants.roles().collect::<Vec<_>>(), ["`orders_ro`", "`a`@`%`,`b`@`%`", "`c`@`%`"]);
+        assert!(grants.may_execute("mysql.rds_kill") && !grants.may_execute("mysql.rds_kill_query"));
         assert!(grants.everywhere("CREATE USER") && !grants.everywhere("SUPER"));
         assert!(grants.may_grant("SELECT", "my_db.*") && grants.may_grant("SHOW VIEW", "my_db.x"));
         assert!(grants.may_grant("INSERT", "my_db.a") && !grants.may_grant("INSERT", "my_db.*"));

@@ -35,6 +35,19 @@ pub(super) async fn pair(connections: &Connections, users: &[String]) -> Result<
     Ok(info)
 }
 
+/// Asks the server what the user that is logged in can do.
+pub(super) async fn own(connections: &Connections) -> Result<RoleInfo, Failure> {
+    let grants = Grants::of(&connections.run(|_| Ok("SHOW GRANTS".to_owned())).await?)?;
+    Ok(verdict::own(&grants))
+}
+
+/// Asks the server by which plugins it tells that it is this user.
+pub(super) async fn plugins(connections: &Connections, username: &str) -> Result<Vec<String>, Failure> {
+    let name = quote::literal(username)?;
+    let sql = format!("SELECT DISTINCT CAST(plugin AS CHAR) FROM mysql.user WHERE User = {name}");
+    connections.run(|_| Ok(sql.clone())).await?.iter().map(connections::text).collect()
+}
+
 /// Asks the server what a user made of `spec` could do, and what the broker lacks for making it.
 pub(super) async fn role(connections: &Connections, spec: &DynamicUser) -> Result<RoleInfo, Failure> {
     let server = connections.server().await?;

@@ -3,29 +3,31 @@
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-use crate::config::{Admin, Ca, Database, TlsMode, Verified};
+use crate::config::{Ca, Database, TlsMode, Verified};
 use crate::engine::BuildError;
-use crate::model::Protocol;
+use crate::engine::postgres::Login;
 
 /// Everything but the password. No database: the broker's user need not be able to look into any.
-pub(super) fn connect_options(database: &Database, admin: &Admin) -> Result<MySqlConnectOptions, BuildError> {
-    let name = &admin.endpoint;
+pub(super) fn connect_options(database: &Database, login: &Login) -> Result<MySqlConnectOptions, BuildError> {
     let endpoint = database
         .endpoints
-        .get(name)
-        .ok_or_else(|| BuildError::NoEndpoint { endpoint: name.as_str().to_owned() })?;
-    let host = endpoint.host.as_deref().ok_or_else(|| BuildError::NoHost { endpoint: name.to_string() })?;
+        .get(&login.endpoint)
+        .ok_or_else(|| BuildError::NoEndpoint { endpoint: login.endpoint.to_string() })?;
     let options = MySqlConnectOptions::new()
-        .host(host)
-        .port(endpoint.port.unwrap_or(Protocol::Mysql.port()))
-        .username(&admin.username)
+        .host(&login.host)
+        .port(login.port)
+        .username(&login.username)
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .timezone(None)
         // The driver would log whole statements, and with them passwords.
         .disable_statement_logging();
     match endpoint.directly(database) {
-        Verified::Certificate(mode, ca) => trust(options.ssl_mode(ssl_mode(mode)), ca),
+        Verified::Certificate(mode, ca) => {
+            // Never to a server that anybody with a certificate of that CA could pose as.
+            let shows_token = login.password.is_token() && mode == TlsMode::VerifyFull;
+            trust(options.ssl_mode(ssl_mode(mode)).enable_cleartext_plugin(shows_token), ca)
+        }
         // A proxy's business, and the broker goes through none.
         Verified::Nothing => Ok(options.ssl_mode(MySqlSslMode::VerifyIdentity)),
     }

@@ -38,7 +38,7 @@ async fn end_sessions(connections: &Connections, first: &str, username: &str) ->
             let id: u64 = connections::text(row)?
                 .parse()
                 .map_err(|_| Failure::refused("the server named a session without a number"))?;
-            match connections.run(|_| Ok(format!("KILL CONNECTION {id}"))).await {
+            match connections.run(|server| Ok(server.kill(id))).await {
                 // It has ended by itself.
                 Err(failure) if failure.is(NO_SUCH_THREAD) => {}
                 other => drop(other?),

@@ -14,16 +14,8 @@ pub(super) struct Item {
     pub(super) id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) name: String,
-    #[serde(default)]
-    username: Option<String>,
-    /// A role's secret: when it is made, and never again.
-    #[serde(default)]
-    password: Option<Text>,
-    /// A password's secret, likewise.
-    #[serde(default)]
-    plain_text: Option<Text>,
-    #[serde(default)]
-    access_host_url: Option<String>,
+    #[serde(flatten)]
+    pub(super) login: Login,
     /// Roles alone, and not of all ages.
     #[serde(default)]
     pub(super) ready: Option<bool>,
@@ -35,12 +27,35 @@ pub(super) struct Item {
     deleted_at: Option<Timestamp>,
     #[serde(default)]
     dropped_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) disabled_at: Option<Timestamp>,
+    /// Whether it is the role that every branch has.
+    #[serde(default)]
+    default: Option<bool>,
+    /// Roles alone.
+    #[serde(default)]
+    pub(super) inherited_roles: Option<Vec<String>>,
     /// How long it lasts: a role's, in seconds.
     #[serde(default)]
     ttl: Option<u64>,
     /// … a password's.
     #[serde(default)]
     ttl_seconds: Option<u64>,
+}
+
+/// With what one logs in, and where: all that is sure to be in the answer to a reset.
+#[derive(Deserialize)]
+pub(super) struct Login {
+    #[serde(default)]
+    username: Option<String>,
+    /// A role's secret: when it is made or reset, and never again.
+    #[serde(default)]
+    password: Option<Text>,
+    /// A password's secret, likewise.
+    #[serde(default)]
+    plain_text: Option<Text>,
+    #[serde(default)]
+    access_host_url: Option<String>,
 }
 
 /// A page of a list.
@@ -80,7 +95,7 @@ impl Drop for Text {
     }
 }
 
-impl Item {
+impl Login {
     /// Who logs in; with what the branch is found by.
     pub(super) fn username(&self) -> Option<&str> {
         self.username.as_deref().filter(|name| is_plain(name))
@@ -101,6 +116,13 @@ impl Item {
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
         (!name.is_empty() && name.bytes().all(plain)).then(|| Host { name: name.to_owned(), port })
+    }
+}
+
+impl Item {
+    /// Whether it is the role that every branch has, which may do everything.
+    pub(super) fn is_default(&self) -> bool {
+        self.default == Some(true) || self.login.username().is_some_and(|name| name.starts_with("postgres."))
     }
 
     /// How long it lasts from its making on; `None` if that is for ever or not said.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::PlanetScale;
 use crate::engine::EngineError;
 use crate::engine::api::{ApiClient, ApiError, Request};
-use crate::engine::planetscale::answer::{Bouncer, BranchState, Item, Page};
+use crate::engine::planetscale::answer::{Bouncer, BranchState, Item, Login, Page};
 use crate::engine::planetscale::product::{Deed, Product};
 use crate::model::Handle;
 
@@ -20,12 +20,13 @@ pub(super) struct Branch {
     database: String,
     name: String,
     product: Product,
+    allow_default_role: bool,
 }
 
 impl Branch {
     pub(super) fn new(api: ApiClient, section: &PlanetScale, product: Product) -> Self {
-        let PlanetScale { organization, database, branch, .. } = section.clone();
-        Self { api, organization, database, name: branch, product }
+        let PlanetScale { organization, database, branch, allow_default_role, .. } = section.clone();
+        Self { api, organization, database, name: branch, product, allow_default_role }
     }
 
     /// What it is called in messages.
@@ -83,20 +84,53 @@ impl Branch {
         Ok(())
     }
 
-    /// The one credential of this name.
-    pub(super) async fn only(&self, name: &str) -> Result<Item, EngineError> {
-        let mut found = self.named(name).await?;
-        found.retain(Item::is_live);
-        match (found.pop(), found.is_empty()) {
-            (Some(item), true) => Ok(item),
-            (one, _) => Err(EngineError::Refused {
-                detail: format!(
-                    "{}: there {} of the name {name}",
-                    self.place(),
-                    if one.is_some() { "are several" } else { "is none" }
-                ),
-            }),
+    /// Removes all others of the name of what was made.
+    pub(super) async fn remove_others(&self, name: &str, id: &str) -> Result<(), EngineError> {
+        for item in self.named(name).await?.iter().filter(|item| item.id != id) {
+            self.delete(&item.id, &Handle::of(name)).await?;
         }
+        Ok(())
+    }
+
+    /// Gives a role a new password, which is in the answer.
+    pub(super) async fn reset(&self, role: &Item) -> Result<Login, EngineError> {
+        let own = self.path(&[self.product.segment(), &role.id, "reset"]);
+        let default = self.path(&[self.product.segment(), "reset-default"]);
+        let path = if role.is_default() { default } else { own };
+        let asked = self.api.ask(Request::new(Method::POST, &path)).await;
+        asked.map_err(|error| self.explained(error, Deed::Remove))
+    }
+
+    /// The one credential of this name that somebody can log in with. The default role only where that is allowed.
+    pub(super) async fn find(&self, name: &str) -> Result<Option<Item>, EngineError> {
+        let mut found = if self.product == Product::Postgres && name == DEFAULT_ROLE {
+            let path = self.path(&[self.product.segment(), "default"]);
+            let asked = self.api.ask(Request::new(Method::GET, &path)).await;
+            vec![asked.map_err(|error| self.explained(error, Deed::List))?]
+        } else {
+            self.named(name).await?
+        };
+        found.retain(Item::is_live);
+        let refused = |detail: &str| {
+            Err(EngineError::Refused {
+                detail: format!("{}: {} {name:?} {detail}", self.place(), self.product.noun()),
+            })
+        };
+        match (found.pop(), found.is_empty()) {
+            (Some(item), true) if item.is_default() && !self.allow_default_role => {
+                refused("is the default role, which may do everything: `allow_default_role` is not said")
+            }
+            (Some(_), false) => refused("is there several times: rename or delete all of them but one"),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// That there is no role of this name, and what to do.
+    pub(super) fn lacking(&self, name: &str) -> String {
+        let (database, branch) = (&self.database, &self.name);
+        format!(
+            "there is no role {name:?}: make it with `pscale role create {database} {branch} {name} --inherited-roles …`"
+        )
     }
 
     /// The credentials in whose name this occurs, expired ones included.
@@ -104,7 +138,8 @@ impl Branch {
         self.all(&[self.product.segment()], Some(text), Deed::List).await
     }
 
-    async fn named(&self, name: &str) -> Result<Vec<Item>, EngineError> {
+    /// All of this name, expired ones included.
+    pub(super) async fn named(&self, name: &str) -> Result<Vec<Item>, EngineError> {
         let mut found = self.search(name).await?;
         found.retain(|item| item.name == name);
         Ok(found)
@@ -220,6 +255,8 @@ fn after_making(error: EngineError) -> EngineError {
     }
 }
 
+/// The name of the role that every branch has.
+const DEFAULT_ROLE: &str = "postgres";
 const PER_PAGE: &str = "100";
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use futures_util::future::{self, BoxFuture};
 
 use crate::config::Database;
 use crate::engine::{BuildError, EngineError};
-use crate::model::{EndpointName, Protocol};
+use crate::model::EndpointName;
 use crate::secret::Secret;
 
 /// Whom the broker logs in as, and where.
@@ -27,6 +27,11 @@ pub(in crate::engine) trait PasswordSource: Send + Sync {
     /// Those to be tried next where the server has refused one.
     fn others<'a>(&'a self, _refused: &'a Secret) -> BoxFuture<'a, Vec<Secret>> {
         Box::pin(future::ready(Vec::new()))
+    }
+
+    /// Whether it is a token that the server is shown as it is, and not a password that is proved to it.
+    fn is_token(&self) -> bool {
+        false
     }
 
     /// One of those was right.
@@ -53,7 +58,7 @@ impl Login {
             .get(endpoint)
             .ok_or_else(|| BuildError::NoEndpoint { endpoint: endpoint.to_string() })?;
         let host = at.host.clone().ok_or_else(|| BuildError::NoHost { endpoint: endpoint.to_string() })?;
-        let port = at.port.unwrap_or(Protocol::Postgres.port());
+        let port = at.port.unwrap_or(database.protocol().port());
         Ok(Self { endpoint: endpoint.clone(), host, port, username: username.to_owned(), password })
     }
 }

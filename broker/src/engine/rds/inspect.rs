@@ -6,18 +6,19 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::net::TcpStream;
 
-use crate::config::{ConnectToken, CredentialSpec, Database, DynamicUser};
-use crate::engine::postgres::{Login, Postgres, quote};
+use crate::config::{ConnectToken, CredentialSpec, Database};
+use crate::engine::postgres::Login;
 use crate::engine::rds::Tokens;
+use crate::engine::rds::server::Server;
 use crate::engine::{EngineError, Inspection, RoleInfo, ServerInfo, Tools};
-use crate::model::EndpointName;
+use crate::model::{EndpointName, Protocol};
 
 /// A database at RDS.
 pub(super) struct Rds {
     database: Database,
     tools: Tools,
     /// With a user of the broker's own.
-    users: Option<Arc<Postgres>>,
+    users: Option<Server>,
     /// With AWS credentials.
     tokens: Option<Arc<Tokens>>,
 }
@@ -26,7 +27,7 @@ impl Rds {
     pub(super) fn new(
         database: &Database,
         tools: &Tools,
-        users: Option<Arc<Postgres>>,
+        users: Option<Server>,
         tokens: Option<Arc<Tokens>>,
     ) -> Self {
         let mut database = database.clone();
@@ -44,7 +45,7 @@ impl Inspection for Rds {
                 None => None,
             };
             let (mut version, keys) = match &self.users {
-                Some(users) => (users.server().await?.version, keys),
+                Some(users) => (users.inspection().server().await?.version, keys),
                 None => {
                     let keys = keys.transpose()?;
                     self.reach().await?;
@@ -78,11 +79,11 @@ impl Inspection for Rds {
         Box::pin(async move {
             match (spec, &self.users) {
                 (CredentialSpec::DynamicUser(user), Some(users)) => {
-                    let mut info = users.role(spec).await?;
-                    info.mistakes.extend(barred(users, user).await?);
+                    let mut info = users.inspection().role(spec).await?;
+                    info.mistakes.extend(users.barred(user).await?);
                     Ok(info)
                 }
-                (CredentialSpec::RotatedPassword(_), Some(users)) => users.role(spec).await,
+                (CredentialSpec::RotatedPassword(_), Some(users)) => users.inspection().role(spec).await,
                 (CredentialSpec::ConnectToken(token), _) => self.token_role(token).await,
                 (CredentialSpec::DynamicUser(_) | CredentialSpec::RotatedPassword(_), _) => {
                     Ok(RoleInfo::default())
@@ -119,7 +120,7 @@ impl Rds {
         let Some(tokens) = &self.tokens else { return Ok(RoleInfo::default()) };
         let mut info = RoleInfo::default();
         if let Some(users) = &self.users {
-            info.mistakes.extend(not_admitted(users, &spec.username).await?);
+            info.mistakes.extend(users.not_admitted(&spec.username).await?);
         }
         let logins =
             self.database.endpoints.keys().map(|endpoint| async move {
@@ -144,10 +145,7 @@ impl Rds {
         let unbuilt = |error: crate::engine::BuildError| EngineError::Refused { detail: error.to_string() };
         let password = tokens.as_password(endpoint, username);
         let login = Login::of(&self.database, endpoint, username, password).map_err(unbuilt)?;
-        let session = Postgres::new(&self.database, login, &self.tools).map_err(unbuilt)?;
-        // A member of it can do all that it can.
-        let user = DynamicUser { set_role: Some(username.to_owned()), ..DynamicUser::default() };
-        session.role(&CredentialSpec::DynamicUser(user)).await
+        Server::new(&self.database, login, &self.tools).map_err(unbuilt)?.own(username).await
     }
 
     fn not_let_in(&self, endpoint: &EndpointName, username: &str, error: &EngineError) -> String {
@@ -156,7 +154,11 @@ impl Rds {
         match error {
             EngineError::Refused { .. } if self.users.is_none() => format!(
                 "{said}. The AWS credentials must be right and allow rds-db:connect for that user, and in the database \
-                 it must be a member of rds_iam: what of it is missing cannot be told without `admin`"
+                 it must be {}: what of it is missing cannot be told without `admin`",
+                match self.database.protocol() {
+                    Protocol::Postgres => "a member of rds_iam",
+                    Protocol::Mysql => "identified with AWSAuthenticationPlugin",
+                }
             ),
             EngineError::Refused { .. } => {
                 format!("{said}. The AWS credentials must be right and allow rds-db:connect for that user")
@@ -164,45 +166,4 @@ impl Rds {
             _ => said,
         }
     }
-}
-
-/// What keeps a user from logging in with a token, as the broker's own user sees it.
-async fn not_admitted(users: &Postgres, username: &str) -> Result<Option<String>, EngineError> {
-    let (name, role) = (quoted(quote::literal(username))?, quoted(quote::identifier(username))?);
-    let sql = format!(
-        "SELECT CASE WHEN u.oid IS NULL THEN 'absent' WHEN NOT u.rolcanlogin THEN 'without login'
-                     WHEN coalesce(pg_has_role(u.oid, i.oid, 'MEMBER'), false) THEN 'admitted' ELSE 'no member' END
-           FROM (VALUES (1)) v LEFT JOIN pg_roles u ON u.rolname = {name} LEFT JOIN pg_roles i ON i.rolname = 'rds_iam'"
-    );
-    let found = users.texts(&sql).await?;
-    Ok(match found.first().map(String::as_str) {
-        Some("absent") => Some(format!("there is no user {role}: CREATE ROLE {role} LOGIN IN ROLE rds_iam;")),
-        Some("without login") => Some(format!("{role} may not log in: ALTER ROLE {role} LOGIN;")),
-        Some("no member") => Some(format!("{role} is not a member of rds_iam: GRANT rds_iam TO {role};")),
-        _ => None,
-    })
-}
-
-/// RDS lets members of `rds_iam` in with tokens alone: a new user with a password must not become one.
-async fn barred(users: &Postgres, spec: &DynamicUser) -> Result<Vec<String>, EngineError> {
-    let groups = quoted(quote::names(spec.member_of.iter().chain(&spec.set_role).map(String::as_str)))?;
-    let sql = format!(
-        "SELECT g.rolname::text FROM pg_roles g JOIN pg_roles i ON i.rolname = 'rds_iam'
-          WHERE g.rolname = ANY ({groups}) AND NOT g.rolsuper AND pg_has_role(g.oid, i.oid, 'MEMBER') ORDER BY 1"
-    );
-    let names = users.texts(&sql).await?;
-    names
-        .iter()
-        .map(|name| {
-            let group = quoted(quote::identifier(name))?;
-            Ok(format!(
-                "{group} is a member of rds_iam, and RDS lets its members in with tokens alone, never with a password: \
-                 REVOKE rds_iam FROM {group};"
-            ))
-        })
-        .collect()
-}
-
-fn quoted(text: Result<String, quote::Unquotable>) -> Result<String, EngineError> {
-    text.map_err(|error| EngineError::Refused { detail: error.to_string() })
 }

@@ -21,6 +21,7 @@ pub(super) struct Way<'a> {
     for_clients: Verification<'a>,
     directly: Verification<'a>,
     binds_channel: bool,
+    cleartext: bool,
     ca_file: Option<&'a str>,
     os: Option<Os>,
     pooled: bool,
@@ -70,8 +71,14 @@ impl<'a> Way<'a> {
             ca_file: wanted.ca_file.as_deref(),
             os: wanted.os.as_deref().map(system).transpose()?,
             pooled: endpoint.kind(name) == EndpointKind::Pooled,
+            cleartext: permit.role().is_cleartext(permit.database()),
             digest,
         })
+    }
+
+    /// The format for callers that name none.
+    pub(super) fn default_format(&self) -> Format {
+        Format::for_login(self.protocol, self.cleartext).next().unwrap_or(Format::Json)
     }
 
     /// Refuses a format that cannot say what has to be said.
@@ -129,6 +136,7 @@ impl<'a> Way<'a> {
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
             channel_binding: self.binds_channel,
             pooled: self.pooled,
+            cleartext: self.cleartext,
         })
     }
 
@@ -180,6 +188,7 @@ pub(super) fn refusal(error: crate::dsn::RenderError) -> Problem {
         RenderError::NeedsBundle { .. } => "os",
         RenderError::HostNotVerified { .. }
         | RenderError::Inexpressible { .. }
+        | RenderError::CleartextUnverified { .. }
         | RenderError::NotInFormat { .. }
         | RenderError::OtherProtocol { .. } => "format",
     };

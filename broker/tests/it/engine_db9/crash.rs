@@ -5,8 +5,8 @@ use std::time::Duration;
 use dsn_broker::time::{Clock as _, ManualClock, SystemClock};
 use reqwest::Method;
 
-use super::{Site, db9, made, settings};
-use crate::stand::{Process, Stand, run};
+use super::{Site, db9, settings};
+use crate::stand::{Process, Stand, made, run};
 
 #[test]
 fn a_crash_leaves_no_user() {
@@ -26,10 +26,10 @@ fn a_crash_leaves_no_user() {
             }
             (_, settings, _) = process.ended().await;
         }
-        assert!(!made(&db9).await.is_empty(), "it died with something in its hands");
+        assert!(!made(db9.postgres()).await.is_empty(), "it died with something in its hands");
         let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(7200));
         let site = Site { stand: Stand::at(settings, clock).await, db9 };
-        site.until_made(0).await;
+        site.until_made(site.db9.postgres(), 0).await;
         site.stop().await;
     });
 }

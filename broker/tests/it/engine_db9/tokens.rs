@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Site, db9, lets_in, settings, text};
+use super::{Site, db9, settings};
 use crate::cli;
-use crate::stand::{psql, run};
+use crate::stand::{lets_in, psql, run, text};
 use reqwest::Method;
 
 #[test]

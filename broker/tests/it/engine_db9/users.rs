@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Site, lets_in, text};
-use crate::stand::{psql, run};
+use super::Site;
+use crate::stand::{lets_in, made, psql, run, text};
 use serde_json::json;
 
 #[test]
@@ -33,7 +33,7 @@ fn a_user_may_do_what_its_groups_may_until_it_is_revoked() {
         .await;
         let lease = text(&answer, "lease_id");
         site.caller("operator").delete(&format!("/v1/leases/{lease}")).await.ok();
-        site.until_made(0).await;
+        site.until_made(site.db9.postgres(), 0).await;
         let ended = session.await.unwrap();
         assert!(!ended.ok && ended.stderr.contains("terminating connection"), "{ended:?}");
         assert!(!lets_in(&dsn).await);
@@ -52,14 +52,14 @@ fn a_user_is_renewed_and_ends_with_what_it_owns() {
         let until = "select rolvaliduntil > now() + interval '3h' from pg_roles where rolname like 'dsn\\_%'";
         assert_eq!(site.db9.postgres().query_text("postgres", until).await.unwrap(), "t");
 
-        let user = site.made().await.remove(0);
+        let user = made(site.db9.postgres()).await.remove(0);
         let owns = format!(
             "grant create on schema app to \"{user}\"; create table app.own (id int); \
                             alter table app.own owner to \"{user}\""
         );
         site.db9.postgres().execute("postgres", &owns).await.unwrap();
         site.clock.advance(Duration::from_secs(3 * 3600 + 1));
-        site.until_made(0).await;
+        site.until_made(site.db9.postgres(), 0).await;
         assert!(!lets_in(text(&answer, "dsn")).await);
         site.stop().await;
     });
@@ -75,7 +75,7 @@ fn what_no_lease_accounts_for_is_swept() {
         let make = format!("create role {orphan} login; create role dsn_other_one login");
         site.db9.postgres().execute("postgres", &make).await.unwrap();
         assert_eq!(site.sweep("ninth").await, [orphan.as_str()]);
-        let left = site.made().await;
+        let left = made(site.db9.postgres()).await;
         assert!(left.len() == 2 && !left.contains(&orphan), "{left:?}");
         site.stop().await;
     });

@@ -5,8 +5,8 @@ use std::time::Duration;
 use dsn_broker::time::{Clock as _, ManualClock, SystemClock};
 use reqwest::Method;
 
-use super::{Site, made, neon, settings};
-use crate::stand::{Process, Stand, run};
+use super::{Site, neon, settings};
+use crate::stand::{Process, Stand, made, run};
 
 #[test]
 fn a_crash_leaves_no_user() {
@@ -25,10 +25,10 @@ fn a_crash_leaves_no_user() {
             }
             (_, settings, _) = process.ended().await;
         }
-        assert!(!made(&neon).await.is_empty(), "it died with something in its hands");
+        assert!(!made(neon.postgres()).await.is_empty(), "it died with something in its hands");
         let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(7200));
         let site = Site { stand: Stand::at(settings, clock).await, neon };
-        site.until_made(0).await;
+        site.until_made(site.neon.postgres(), 0).await;
         site.stop().await;
     });
 }

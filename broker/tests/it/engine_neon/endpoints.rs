@@ -7,8 +7,8 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
-use super::{neon, settings, text};
-use crate::stand::{Outcome, Process, run};
+use super::{neon, settings};
+use crate::stand::{Outcome, Process, run, text};
 
 /// What lets a program find Neon's hosts on this machine.
 struct Names {

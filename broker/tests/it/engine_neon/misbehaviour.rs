@@ -4,8 +4,8 @@ use devstack::{Answer as ApiAnswer, Fault};
 use reqwest::{StatusCode, header};
 use serde_json::json;
 
-use super::{Site, lets_in, made, text, told};
-use crate::stand::run;
+use super::Site;
+use crate::stand::{lets_in, made, run, text};
 
 fn busy(status: StatusCode, seconds: Option<u64>) -> Fault {
     let answer = ApiAnswer::json(status, &json!({ "code": "", "message": "later" }));
@@ -42,7 +42,7 @@ fn what_is_long_is_passed_on() {
         site.neon.api().misbehave("GET", "/api/v2", 999, busy(StatusCode::SERVICE_UNAVAILABLE, Some(60)));
         let answer = site.try_dsn("neon-request").await;
         let after = answer.headers["retry-after"].to_str().unwrap();
-        assert_eq!((told(&answer), after), ((503, "engine-unavailable".to_owned()), "60"));
+        assert_eq!((answer.told(), after), ((503, "engine-unavailable".to_owned()), "60"));
         site.neon.api().behave();
         assert!(lets_in(text(&site.dsn("neon-request").await, "dsn")).await);
         site.neon.api().misbehave("GET", "/api/v2", 999, busy(StatusCode::TOO_MANY_REQUESTS, None));
@@ -59,9 +59,9 @@ fn a_key_that_may_not_do_it_is_told_to_the_operator_alone() {
             ApiAnswer::json(StatusCode::NOT_FOUND, &json!({ "code": "", "message": "not found" }));
         site.neon.api().misbehave("GET", "/api/v2/projects/still", 999, Fault::answer(forbidden));
         let answer = site.try_dsn("neon-request").await;
-        assert_eq!(told(&answer), (502, "engine-refused".to_owned()));
+        assert_eq!(answer.told(), (502, "engine-refused".to_owned()));
         assert!(!answer.text.contains("projects"), "{}", answer.text);
-        assert_eq!(made(&site.neon).await, [""; 0]);
+        assert_eq!(made(site.neon.postgres()).await, [""; 0]);
         site.stop().await;
     });
 }

@@ -2,8 +2,8 @@
 
 use sqlx::{Connection as _, PgConnection};
 
-use super::{Site, lets_in, neon, settings, text, told};
-use crate::stand::{Stand, log, psql, run};
+use super::{Site, neon, settings};
+use crate::stand::{Stand, lets_in, log, psql, run, text};
 
 #[test]
 fn a_password_is_in_no_statement_that_others_see() {
@@ -78,7 +78,7 @@ fn a_project_that_keeps_no_passwords_needs_one_in_the_configuration() {
         let mut settings = settings(&neon, |_| {}).await;
         let password = settings.secret("neon-admin", &neon.owner_password());
         let site = Site { stand: Stand::on(settings).await, neon };
-        assert_eq!(told(&site.try_dsn("neon-request").await), (502, "engine-refused".to_owned()));
+        assert_eq!(site.try_dsn("neon-request").await.told(), (502, "engine-refused".to_owned()));
         assert!(log::text().contains("then say the password of \\\"neondb_owner\\\" with `admin.password`"));
         let Site { stand, neon } = site;
         settings = stand.stop().await;

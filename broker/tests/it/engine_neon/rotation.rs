@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::stand::run;
+use crate::stand::{psql, run};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,7 +1,7 @@
 //! Computes that sleep, and wake slowly or not at once.
 
-use super::{Site, lets_in, text};
-use crate::stand::{psql, run};
+use super::Site;
+use crate::stand::{lets_in, psql, run, text};
 
 #[test]
 fn a_sleeping_compute_is_waited_for() {

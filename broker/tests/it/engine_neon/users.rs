@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Site, lets_in, made, text};
-use crate::stand::{psql, run};
+use super::Site;
+use crate::stand::{lets_in, made, psql, run, text};
 
 #[test]
 fn a_user_may_do_what_its_groups_may_until_it_is_revoked() {
@@ -29,7 +29,7 @@ fn a_user_may_do_what_its_groups_may_until_it_is_revoked() {
         });
         site.until_sessions(1).await;
         site.caller("operator").delete(&format!("/v1/leases/{}", text(&answer, "lease_id"))).await.ok();
-        site.until_made(0).await;
+        site.until_made(site.neon.postgres(), 0).await;
         let ended = session.await.unwrap();
         assert!(!ended.ok && ended.stderr.contains("terminating connection"), "{ended:?}");
         let refused = psql(&dsn, "select 1").await;
@@ -59,7 +59,7 @@ fn a_user_is_renewed_followed_by_another_and_ends() {
         assert!(lets_in(text(&first, "dsn")).await && lets_in(text(&second, "dsn")).await, "they overlap");
         site.until(|| async {
             site.clock.advance(Duration::from_secs(300));
-            let users = made(&site.neon).await;
+            let users = made(site.neon.postgres()).await;
             if users.is_empty() { Ok(()) } else { Err(format!("{users:?}")) }
         })
         .await;
@@ -77,7 +77,7 @@ fn what_no_lease_accounts_for_is_swept() {
         let orphan = format!("dsn_{}_lost", site.at_ledger("select tag from installation").await);
         site.see(&format!("set session authorization neondb_owner; create role {orphan} login")).await;
         assert_eq!(site.sweep("neon").await, [orphan.as_str()]);
-        let left = made(&site.neon).await;
+        let left = made(site.neon.postgres()).await;
         assert!(left.len() == 1 && !left.contains(&orphan), "{left:?}");
         site.stop().await;
     });

@@ -4,12 +4,12 @@ use super::*;
 use crate::stand::{role, run};
 
 /// What `dsn-broker check --live` says of the database, and whether it was content.
-async fn check(scene: &Scene) -> (bool, String) {
-    scene.settings.migrate().await;
-    scene.settings.write();
+pub(super) async fn check(settings: &Settings) -> (bool, String) {
+    settings.migrate().await;
+    settings.write();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_dsn-broker"))
         .args(["check", "--live"])
-        .env("DSN_BROKER_CONFIG", scene.settings.file())
+        .env("DSN_BROKER_CONFIG", settings.file())
         .kill_on_drop(true)
         .output()
         .await
@@ -23,7 +23,7 @@ async fn check(scene: &Scene) -> (bool, String) {
 fn without_a_user_of_its_own_it_logs_in_as_the_role() {
     run(async {
         let scene = Scene::with_key().await;
-        let (content, said) = check(&scene).await;
+        let (content, said) = check(&scene.settings).await;
         assert!(content, "{said}");
         for expected in [
             "database app\n  is there: a server at Amazon RDS",
@@ -45,7 +45,7 @@ fn a_wrong_key_is_a_mistake() {
         let reference = scene.settings.secret("wrong", wrong);
         let credentials = &mut scene.settings.config["databases"]["app"]["rds"]["credentials"];
         credentials["static"]["secret_access_key"] = reference;
-        let (content, said) = check(&scene).await;
+        let (content, said) = check(&scene.settings).await;
         assert!(!content);
         for endpoint in ["primary", "replica"] {
             let expected =
@@ -74,15 +74,15 @@ fn with_a_user_of_its_own_it_says_what_the_user_lacks() {
             .await
             .unwrap();
         for expected in ["ALTER ROLE \"app_reader\" LOGIN;", "GRANT rds_iam TO \"app_reader\";"] {
-            let (content, said) = check(&scene).await;
+            let (content, said) = check(&scene.settings).await;
             assert!(!content && said.contains(expected), "{said}");
             scene.server.execute("postgres", expected).await.unwrap();
         }
-        let (content, said) = check(&scene).await;
+        let (content, said) = check(&scene.settings).await;
         assert!(content && said.contains("is there: PostgreSQL "), "{said}");
 
         scene.settings.config["roles"]["app-reader"]["credential"]["username"] = json!("nobody");
-        let (content, said) = check(&scene).await;
+        let (content, said) = check(&scene.settings).await;
         assert!(!content && said.contains("CREATE ROLE \"nobody\" LOGIN IN ROLE rds_iam;"), "{said}");
         scene.server.end().await.unwrap();
     });
@@ -99,10 +99,10 @@ fn a_group_whose_members_need_tokens_is_a_mistake_for_users_with_passwords() {
         (reader["database"], reader["credential"]["member_of"]) = (json!("app"), json!(["app_ro"]));
         scene.settings.config["roles"]["app-reader"] = reader;
         scene.server.execute("postgres", "grant rds_iam to app_ro").await.unwrap();
-        let (content, said) = check(&scene).await;
+        let (content, said) = check(&scene.settings).await;
         assert!(!content && said.contains("REVOKE rds_iam FROM \"app_ro\";"), "{said}");
         scene.server.execute("postgres", "revoke rds_iam from app_ro").await.unwrap();
-        let (content, said) = check(&scene).await;
+        let (content, said) = check(&scene.settings).await;
         assert!(content, "{said}");
         scene.server.end().await.unwrap();
     });

@@ -23,7 +23,7 @@ fn a_proxy_on_the_clients_own_machine_may_be_without_tls() {
         let edge = MysqlEdge::plain(backend.clone(), move |opening: &Opening| {
             users.lock().unwrap().push(opening.user.clone());
             let (user, database) = (opening.user.clone(), opening.database.clone());
-            Route::To { backend: backend.clone(), user, database }
+            Route::To { backend: backend.clone(), user, database, password: None }
         })
         .await
         .unwrap();

@@ -1,5 +1,6 @@
 //! Whichever step of a rotation a crash hits, what was promised is kept.
 
+use dsn_broker::broker::failpoint::PAIR_POINT;
 use dsn_broker::time::{Clock as _, ManualClock, SystemClock};
 use reqwest::Method;
 
@@ -8,7 +9,7 @@ use crate::stand::{Process, run, until};
 
 #[test]
 fn whichever_step_a_crash_hits_the_password_in_use_goes_on() {
-    for point in ["mint.pending", "mint.created", "mint.active", "mint.cached"] {
+    for point in ["mint.pending", "mint.created", PAIR_POINT, "mint.active", "mint.cached"] {
         run(recovers_from(point));
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Mark {
     RatioAtLeast(f64),
     /// The ratio to the bare limit is at most this.
     RatioAtMost(f64),
+    /// The figure is at least this.
+    AtLeast(f64),
     /// The figure is at most this.
     AtMost(f64),
 }
@@ -114,6 +116,7 @@ impl Row {
             None => return String::new(),
             Some(Mark::RatioAtLeast(mark)) => (format!("ratio at least {mark}"), ratio >= mark),
             Some(Mark::RatioAtMost(mark)) => (format!("ratio at most {mark}"), ratio <= mark),
+            Some(Mark::AtLeast(mark)) => (format!("at least {mark}"), self.broker >= mark),
             Some(Mark::AtMost(mark)) => (format!("at most {mark}"), self.broker <= mark),
         };
         format!("{text}: {}", if met { "met" } else { "NOT MET" })

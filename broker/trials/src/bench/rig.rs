@@ -35,8 +35,16 @@ impl Rig {
 
     /// Starts the program as its users do; answers it once it is ready, and how long that took.
     pub(super) async fn broker(&self) -> anyhow::Result<(Program, Duration)> {
+        self.broker_with(&self.configuration).await
+    }
+
+    /// The same with another configuration.
+    pub(super) async fn broker_with(
+        &self,
+        configuration: &Configuration,
+    ) -> anyhow::Result<(Program, Duration)> {
         let begun = Instant::now();
-        let program = Program::start(&self.binary, &self.configuration.file(), &[]).await?;
+        let program = Program::start(&self.binary, &configuration.file(), &[]).await?;
         let url = format!("{}/readyz", program.admin_url());
         let mut looks = tokio::time::interval(Duration::from_millis(1));
         while !self.client.get(&url).send().await?.status().is_success() {

@@ -45,7 +45,13 @@ pub(super) async fn run(load: &Load<'_>) -> anyhow::Result<Seen> {
     );
     std::fs::write(script.path(), head + DONE)?;
     let output = Command::new("wrk")
-        .args(["-t2", &format!("-c{}", load.connections), &format!("-d{}s", load.seconds), "-s"])
+        .args([
+            "-t2",
+            &format!("-c{}", load.connections),
+            &format!("-d{}s", load.seconds),
+            "--timeout=30s",
+            "-s",
+        ])
         .arg(script.path())
         .arg(load.url)
         .stdin(Stdio::null())

@@ -6,6 +6,7 @@ use crate::engine::mysql::connections::{Flavour, Server};
 use crate::engine::mysql::create::ONE_ROLE;
 use crate::engine::mysql::grants::{Grant, Grants};
 use crate::engine::mysql::quote::{self, Unquotable};
+use crate::engine::mysql::{Host, RDS_KILL};
 
 /// What was asked.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub(super) fn verdict(facts: &Facts<'_>, spec: &DynamicUser) -> Result<RoleInfo,
     });
     let mut grants: Vec<Grant> = known.flatten().filter(|grant| grant.says_something()).cloned().collect();
     grants.extend(spec.privileges.iter().map(declared));
-    let can = grants.iter().map(|grant| format!("{} on {}", grant.can.join(", ").to_lowercase(), grant.on));
+    let can = grants.iter().map(sentence);
     let mut warnings: Vec<String> = grants.iter().flat_map(too_much).collect();
     if facts.own.everywhere("SUPER") {
         warnings.push(format!(
@@ -47,6 +48,22 @@ pub(super) fn verdict(facts: &Facts<'_>, spec: &DynamicUser) -> Result<RoleInfo,
         ));
     }
     Ok(RoleInfo { can: can.collect(), warnings, mistakes: mistakes(facts, spec)? })
+}
+
+/// Says what a user can do that has these grants itself.
+pub(super) fn own(grants: &Grants) -> RoleInfo {
+    let says_something = || grants.privileges.iter().filter(|grant| grant.says_something());
+    let roles = grants.roles().map(|role| format!("all that the role can do: {}", role.replace('`', "")));
+    RoleInfo {
+        can: roles.chain(says_something().map(sentence)).collect(),
+        warnings: says_something().flat_map(too_much).collect(),
+        mistakes: Vec::new(),
+    }
+}
+
+/// What one grant lets one do.
+fn sentence(grant: &Grant) -> String {
+    format!("{} on {}", grant.can.join(", ").to_lowercase(), grant.on)
 }
 
 fn declared(privileges: &Privileges) -> Grant {
@@ -88,10 +105,7 @@ fn mistakes(facts: &Facts<'_>, spec: &DynamicUser) -> Result<Vec<String>, Unquot
     if !own.everywhere("PROCESS") {
         mistakes.push(format!("the broker's user does not see sessions: GRANT PROCESS ON *.* TO {admin};"));
     }
-    let kill = if flavour == Flavour::MariaDb { "CONNECTION ADMIN" } else { "CONNECTION_ADMIN" };
-    if !own.everywhere(kill) && !own.everywhere("SUPER") {
-        mistakes.push(format!("the broker's user may not end sessions: GRANT {kill} ON *.* TO {admin};"));
-    }
+    mistakes.extend(cannot_kill(facts, &admin));
     let reads_users = own.everywhere("SELECT")
         || own
             .privileges
@@ -118,6 +132,21 @@ fn mistakes(facts: &Facts<'_>, spec: &DynamicUser) -> Result<Vec<String>, Unquot
         mistakes.extend(grantable(facts, privileges, &admin)?);
     }
     Ok(mistakes)
+}
+
+/// What keeps the broker's user from ending sessions.
+fn cannot_kill(facts: &Facts<'_>, admin: &str) -> Option<String> {
+    let (may, grant) = match (facts.server.host, facts.server.flavour) {
+        (Host::Rds, _) => (facts.own.may_execute(RDS_KILL), format!("EXECUTE ON PROCEDURE {RDS_KILL}")),
+        (Host::Own, Flavour::MariaDb) => {
+            (facts.own.everywhere("CONNECTION ADMIN"), "CONNECTION ADMIN ON *.*".to_owned())
+        }
+        (Host::Own, Flavour::Mysql) => {
+            (facts.own.everywhere("CONNECTION_ADMIN"), "CONNECTION_ADMIN ON *.*".to_owned())
+        }
+    };
+    let may = may || facts.server.host == Host::Own && facts.own.everywhere("SUPER");
+    (!may).then(|| format!("the broker's user may not end sessions: GRANT {grant} TO {admin};"))
 }
 
 /// What keeps the broker's user from granting a role.
@@ -177,7 +206,13 @@ mod tests {
     use super::*;
 
     fn server(flavour: Flavour, version: &str) -> Server {
-        Server { flavour, version: version.to_owned(), has_patterns: true, sees_sessions: true }
+        Server {
+            flavour,
+            host: Host::Own,
+            version: version.to_owned(),
+            has_patterns: true,
+            sees_sessions: true,
+        }
     }
 
     #[test]
