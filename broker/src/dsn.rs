@@ -6,16 +6,14 @@
 //!
 //! How to add a format: `dsn/README.md`.
 
-mod dotenv;
-mod env;
 mod error;
 mod format;
+mod formats;
 mod json;
-mod keyword;
-mod my_cnf;
+mod os;
 mod parameters;
-mod pgpass;
-mod querycop_env;
+pub mod reader;
+mod settings;
 mod uri;
 
 use std::time::Duration;
@@ -26,7 +24,10 @@ use crate::secret::Secret;
 
 pub use error::RenderError;
 pub use format::{Format, UnknownFormat};
+pub use os::{Os, UnknownOs};
 pub use parameters::{Parameter, Parameters, Value};
+pub use reader::Reader;
+pub(crate) use settings::Settings;
 
 /// All that a driver has to know for connecting.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub struct Target<'a> {
     pub trust: Trust<'a>,
     /// Where the caller has, or will have, the CA: an absolute path on the caller's own machine.
     pub ca_file: Option<&'a str>,
+    /// Where the caller's system keeps its roots, if the caller said what system it is.
+    pub bundle: Option<&'a str>,
     /// How much of the certificate is verified.
     pub mode: Mode,
     /// What the sessions call themselves; the server keeps the first 63 bytes.
@@ -61,6 +64,8 @@ pub struct Target<'a> {
     pub target_session_attrs: Option<&'a str>,
     /// Whether the server has to prove that nobody stands between; said only where it is libpq that reads it.
     pub channel_binding: bool,
+    /// Whether there is a pooler in between, which gives each transaction another session.
+    pub pooled: bool,
     /// Whether a MySQL server is shown the password itself (`mysql_clear_password`), as a token: drivers do that only
     /// where they are told to.
     pub cleartext: bool,
@@ -107,6 +112,8 @@ pub struct Rendered<'a> {
     pub parameters: Parameters<'a>,
     /// The CA that the caller has to trust, where it is not the operating system's business.
     pub ca_pem: Option<&'a str>,
+    /// Who reads it.
+    pub reader: &'static Reader,
 }
 
 #[cfg(test)]

@@ -41,12 +41,14 @@ pub fn rendering(bytes: &[u8]) {
         password: &password,
         trust,
         ca_file: ca_file.as_deref(),
+        bundle: None,
         mode,
         application_name: &application_name,
         connect_timeout: Duration::from_millis(millis.into()),
         direct_tls: false,
         target_session_attrs: attrs.as_deref(),
         channel_binding: millis % 2 == 1,
+        pooled: false,
         cleartext: false,
     };
     Format::ALL.iter().for_each(|format| check(*format, &target));
@@ -96,11 +98,9 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("the attributes hold a control character")
     } else if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
         Some("the attributes are libpq's")
-    } else if target.protocol == Protocol::Mysql && is_bound(target) && format == Format::Uri {
-        Some("channel binding is SCRAM's")
     } else if format == Format::MyCnf && target.mode == Mode::VerifyCa {
         Some("its readers verify all or nothing")
-    } else if format == Format::MyCnf && texts.iter().chain([&path]).any(|text| is_long(text)) {
+    } else if format == Format::MyCnf && texts[..4].iter().chain([&path]).any(|text| is_long(text)) {
         Some("its readers would cut a line")
     } else if target.mode == Mode::VerifyCa && target.trust == Trust::System {
         Some("nothing is verified")
@@ -159,7 +159,7 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
     if !matches!(format, Format::Pgpass | Format::Dotenv) {
         all.push(("connect_timeout", &seconds));
     }
-    if is_bound(target) && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+    if is_bound(target) && matches!(format, Format::Uri | Format::Keyword | Format::Env | Format::Json) {
         all.push(("channel_binding", "require"));
     }
     if let (Format::Json, Trust::Private { pem }) = (format, target.trust) {

@@ -41,14 +41,16 @@ pub enum RenderError {
         /// The database.
         database: DatabaseName,
     },
-    /// The proxy can only point at a CA file, and the caller did not say where that is.
+    /// The format has to say in which file the system keeps its roots, and the caller did not say what system that is.
     #[error(
-        "a proxy that is to verify the database needs the CA as a file of its own: ask with \
-         ca_file=/etc/ssl/certs/ca-certificates.crt (Debian, Ubuntu, Alpine) or \
-         ca_file=/etc/pki/tls/certs/ca-bundle.crt (RHEL, Fedora, Amazon Linux) for the system's roots; a private CA is \
-         in the ca_pem of the JSON answer, to be saved where ca_file says"
+        "the format `{format}` has to say in which file the system keeps its roots: ask with os=debian (or {}), or with \
+         ca_file=/path/to/that/file",
+        crate::dsn::Os::others()
     )]
-    NeedsBackendCaFile,
+    NeedsBundle {
+        /// The format that was asked for.
+        format: Format,
+    },
     /// The path of the CA file is not one.
     #[error("ca_file {why}: give the absolute path of the CA on the machine that will connect")]
     CaFile {

@@ -5,15 +5,14 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::dsn::{
-    Mode, Parameters, RenderError, Rendered, Target, Trust, dotenv, env, json, keyword, my_cnf, pgpass,
-    querycop_env, uri,
-};
+use crate::dsn::formats::Spec;
+use crate::dsn::reader::Reader;
+use crate::dsn::{Parameters, RenderError, Rendered, Settings, Target, Trust, formats};
 use crate::model::Protocol;
 use crate::secret::Secret;
 
 macro_rules! formats {
-    ($($variant:ident $name:literal $media_type:ident $protocols:ident $ca:ident $render:path: $help:literal;)*) => {
+    ($($variant:ident $name:literal $module:ident: $help:literal;)*) => {
         /// A way to write a target down.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
         pub enum Format {
@@ -34,38 +33,22 @@ macro_rules! formats {
                 match self { $(Self::$variant => $help,)* }
             }
 
-            /// The media type of its text.
-            pub fn media_type(self) -> &'static str {
-                match self { $(Self::$variant => $media_type,)* }
-            }
-
-            /// What is spoken to the databases that it is for.
-            fn protocols(self) -> &'static [Protocol] {
-                match self { $(Self::$variant => $protocols,)* }
-            }
-
-            fn ca(self) -> Ca {
-                match self { $(Self::$variant => Ca::$ca,)* }
-            }
-
-            fn text(self, target: &Target<'_>, parameters: &Parameters<'_>) -> String {
-                match self { $(Self::$variant => $render(target, parameters),)* }
+            fn spec(self) -> &'static Spec {
+                match self { $(Self::$variant => &formats::$module::SPEC,)* }
             }
         }
     };
 }
 
-// Which databases a format is for: those that speak one protocol, or all. How it gets a private CA to the driver:
-// `ByPath`, or it is `Free` to do without a path, or it `Always` has to have one, also for the system's roots.
 formats! {
-    Uri     "uri"     TEXT ALL      ByPath uri::render:     "a connection URI: libpq's for psql and most drivers, or mysql://…";
-    Keyword "keyword" TEXT POSTGRES ByPath keyword::render: "libpq's connection string of keywords and values";
-    Env     "env"     TEXT POSTGRES ByPath env::render:     "libpq's PG* variables, as lines for a POSIX shell to source";
-    Dotenv  "dotenv"  TEXT ALL      ByPath dotenv::render:  "a line DATABASE_URL=… for a .env file";
-    Pgpass  "pgpass"  TEXT POSTGRES Free   pgpass::render:  "a line for libpq's password file; TLS is not part of it";
-    MyCnf   "my-cnf"  TEXT MYSQL    ByPath my_cnf::render:  "an option file for the clients of MariaDB; those of MySQL refuse it";
-    Json    "json"    JSON ALL      Free   json::render:    "the parameters as a JSON object, with the CA in ca_pem";
-    QuerycopEnv "querycop-env" TEXT ALL Always querycop_env::render: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
+    Uri     "uri"     uri:     "a connection URI: libpq's for psql and most drivers, or mysql://…";
+    Keyword "keyword" keyword: "libpq's connection string of keywords and values";
+    Env     "env"     env:     "libpq's PG* variables, as lines for a POSIX shell to source";
+    Dotenv  "dotenv"  dotenv:  "a line DATABASE_URL=… for a .env file";
+    Pgpass  "pgpass"  pgpass:  "a line for libpq's password file; TLS is not part of it";
+    MyCnf   "my-cnf"  my_cnf:  "an option file for the clients of MariaDB; those of MySQL refuse it";
+    Json    "json"    json:    "the parameters as a JSON object, with the CA in ca_pem";
+    QuerycopEnv "querycop-env" querycop_env: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
 }
 
 impl Format {
@@ -75,56 +58,32 @@ impl Format {
     ///
     /// When the format cannot say exactly that; nothing is left out or weakened instead.
     pub fn render<'a>(self, target: &Target<'a>) -> Result<Rendered<'a>, RenderError> {
-        let parameters = self.parameters(target)?;
+        let (reader, parameters, settings) = self.settings(target)?;
         let ca_pem = match target.trust {
             Trust::System => None,
             Trust::Private { pem } => Some(pem),
         };
-        Ok(Rendered { text: Secret::new(self.text(target, &parameters)), parameters, ca_pem })
+        Ok(Rendered { text: Secret::new((reader.render)(&settings)), parameters, ca_pem, reader })
     }
 
-    /// The parameters of `target`, if this format can say them. Fails as [`Format::render`] does.
-    pub fn parameters<'a>(self, target: &Target<'a>) -> Result<Parameters<'a>, RenderError> {
-        if !self.protocols().contains(&target.protocol) {
-            return Err(RenderError::OtherProtocol { format: self, protocol: target.protocol });
-        }
-        // Other readers refuse it, or pass it on to the server, which does.
-        let channel_binding = target.channel_binding && matches!(self, Self::Uri | Self::Keyword | Self::Env);
-        let mut parameters = Parameters::of(&Target { channel_binding, ..*target })?;
-        if target.cleartext && !self.is_for_proxies() {
-            self.check_cleartext(target)?;
-        }
-        let private = target.trust != Trust::System;
-        match self.ca() {
-            Ca::ByPath if private && target.ca_file.is_none() => {
-                return Err(RenderError::NeedsCaFile { format: self, database: target.database.clone() });
-            }
-            Ca::Always if target.ca_file.is_none() => return Err(RenderError::NeedsBackendCaFile),
-            _ => {}
-        }
-        match self {
-            Self::MyCnf => my_cnf::check(&parameters)?,
-            Self::QuerycopEnv => parameters.keep(&querycop_env::TOLD),
-            _ => {}
-        }
-        Ok(parameters)
+    /// Whether this format can say `target`. Fails as [`Format::render`] does.
+    pub fn can_say(self, target: &Target<'_>) -> Result<(), RenderError> {
+        self.settings(target).map(drop)
     }
 
-    /// Refuses to have a password shown to anybody, or by drivers that would not show it.
-    fn check_cleartext(self, target: &Target<'_>) -> Result<(), RenderError> {
-        if target.mode != Mode::VerifyFull {
-            return Err(RenderError::CleartextUnverified { database: target.database.clone() });
+    fn settings<'a>(
+        self,
+        target: &Target<'a>,
+    ) -> Result<(&'static Reader, Parameters<'a>, Settings<'a>), RenderError> {
+        let other = || RenderError::OtherProtocol { format: self, protocol: target.protocol };
+        let reader = self.reader(target.protocol).ok_or_else(other)?;
+        let mut parameters = Parameters::of(target)?;
+        let settings = Settings::of(self, reader, target, &parameters)?;
+        if self.is_for_proxies() {
+            // Nothing of them is about who comes.
+            parameters.keep(|parameter| reader.name(parameter).is_some());
         }
-        match self.says_cleartext() {
-            true => Ok(()),
-            false => Err(RenderError::NotInFormat { format: self, why: NO_CLEARTEXT }),
-        }
-    }
-
-    /// Whether a driver that reads it shows the password where the server asks for that. The clients of MariaDB always
-    /// do; in a URI each driver has a name of its own for it, or none.
-    fn says_cleartext(self) -> bool {
-        !matches!(self, Self::Uri | Self::Dotenv)
+        Ok((reader, parameters, settings))
     }
 
     /// Whether it is for a proxy: about the database itself, whatever clients connect to.
@@ -132,14 +91,28 @@ impl Format {
         self == Self::QuerycopEnv
     }
 
+    /// The media type of its text.
+    pub fn media_type(self) -> &'static str {
+        self.spec().media_type
+    }
+
+    /// Who reads it for a database to which this is spoken.
+    pub fn reader(self, protocol: Protocol) -> Option<&'static Reader> {
+        match protocol {
+            Protocol::Postgres => self.spec().postgres,
+            Protocol::Mysql => self.spec().mysql,
+        }
+    }
+
     /// Those for databases to which this is spoken, the default first.
     pub fn for_protocol(protocol: Protocol) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |format| format.protocols().contains(&protocol))
+        Self::ALL.iter().copied().filter(move |format| format.reader(protocol).is_some())
     }
 
     /// The same, where the server may be shown the password itself.
     pub fn for_login(protocol: Protocol, cleartext: bool) -> impl Iterator<Item = Self> {
-        Self::for_protocol(protocol).filter(move |format| !cleartext || format.says_cleartext())
+        let shows = move |format: &Self| format.reader(protocol).is_some_and(|reader| reader.cleartext);
+        Self::for_protocol(protocol).filter(move |format| !cleartext || shows(format))
     }
 }
 
@@ -182,23 +155,6 @@ impl fmt::Display for UnknownFormat {
 }
 
 impl std::error::Error for UnknownFormat {}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ca {
-    ByPath,
-    Free,
-    Always,
-}
-
-const ALL: &[Protocol] = &[Protocol::Postgres, Protocol::Mysql];
-const POSTGRES: &[Protocol] = &[Protocol::Postgres];
-const MYSQL: &[Protocol] = &[Protocol::Mysql];
-
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
-
-const NO_CLEARTEXT: &str = "has no word that all drivers know for `mysql_clear_password`, by which they show a token to the server: use \
-     `my-cnf`, or `json` and tell the driver what it calls `enable-cleartext-plugin`";
 
 /// How many edits apart a name may be that is still suggested.
 const NEAR: usize = 2;

@@ -32,6 +32,8 @@ pub enum Parameter {
     TargetSessionAttrs,
     ConnectTimeout,
     ApplicationName,
+    /// A private CA itself, PEM; libpq cannot be told that.
+    CaPem,
 }
 
 /// The value of a parameter. The password is one of them, so it prints as nothing.
@@ -60,11 +62,12 @@ impl<'a> Parameters<'a> {
             text(Parameter::Sslmode, sslmode(target)?),
         ];
         list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
-        if target.direct_tls && target.mode != Mode::Plaintext {
+        let is_libpq = target.protocol == Protocol::Postgres && target.mode != Mode::Plaintext;
+        if target.direct_tls && is_libpq {
             list.push(text(Parameter::Sslnegotiation, "direct"));
         }
         // It is TLS that it is bound to.
-        if target.channel_binding && target.mode != Mode::Plaintext {
+        if target.channel_binding && is_libpq {
             list.push(text(Parameter::ChannelBinding, "require"));
         }
         if target.cleartext {
@@ -74,12 +77,9 @@ impl<'a> Parameters<'a> {
         list.push((Parameter::ConnectTimeout, Value::Number(whole_seconds(target.connect_timeout))));
         list.push(text(Parameter::ApplicationName, target.application_name));
         list.iter().try_for_each(|(parameter, value)| check(*parameter, *value))?;
-        let only_libpq =
-            [Parameter::Sslnegotiation, Parameter::ChannelBinding, Parameter::TargetSessionAttrs];
-        let unknown = list.iter().find(|(parameter, _)| only_libpq.contains(parameter));
-        if let (Protocol::Mysql, Some((parameter, _))) = (target.protocol, unknown) {
-            let (parameter, why) = (*parameter, "is nothing that drivers for MySQL know");
-            return Err(RenderError::Inexpressible { parameter, why });
+        if let (Protocol::Mysql, Some(_)) = (target.protocol, target.target_session_attrs) {
+            let why = "is nothing that drivers for MySQL know";
+            return Err(RenderError::Inexpressible { parameter: Parameter::TargetSessionAttrs, why });
         }
         Ok(Self { protocol: target.protocol, list })
     }
@@ -94,25 +94,14 @@ impl<'a> Parameters<'a> {
         self.list.iter().map(|(parameter, value)| (parameter.keyword(self.protocol), *value))
     }
 
-    /// What is spoken to the database.
-    pub(super) fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
     /// Forgets all but these.
-    pub(super) fn keep(&mut self, kept: &[Parameter]) {
-        self.list.retain(|(parameter, _)| kept.contains(parameter));
+    pub(super) fn keep(&mut self, wanted: impl Fn(Parameter) -> bool) {
+        self.list.retain(|(parameter, _)| wanted(*parameter));
     }
 
-    /// One of them; empty where it is not set.
-    pub(super) fn text(&self, wanted: Parameter) -> Value<'a> {
-        let found = self.list.iter().find(|(parameter, _)| *parameter == wanted);
-        found.map_or(Value::Text(""), |(_, value)| *value)
-    }
-
-    /// Whether this parameter is set.
-    pub(super) fn has(&self, wanted: Parameter) -> bool {
-        self.list.iter().any(|(parameter, _)| *parameter == wanted)
+    /// One of them, if it is set.
+    pub(super) fn get(&self, wanted: Parameter) -> Option<Value<'a>> {
+        self.list.iter().find(|(parameter, _)| *parameter == wanted).map(|(_, value)| *value)
     }
 }
 
@@ -131,6 +120,11 @@ impl Parameter {
         }
     }
 
+    /// Whether it says where the database is, or who comes.
+    pub(super) fn is_place(self) -> bool {
+        matches!(self, Self::Host | Self::Port | Self::User | Self::Password | Self::Dbname)
+    }
+
     fn libpq(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -146,25 +140,7 @@ impl Parameter {
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
             Self::ApplicationName => "application_name",
-        }
-    }
-
-    /// libpq's environment variable (<https://www.postgresql.org/docs/current/libpq-envars.html>).
-    pub fn variable(self) -> &'static str {
-        match self {
-            Self::Host => "PGHOST",
-            Self::Port => "PGPORT",
-            Self::User => "PGUSER",
-            Self::Password => "PGPASSWORD",
-            Self::Dbname => "PGDATABASE",
-            Self::Sslmode => "PGSSLMODE",
-            Self::Sslrootcert => "PGSSLROOTCERT",
-            Self::Sslnegotiation => "PGSSLNEGOTIATION",
-            Self::ChannelBinding => "PGCHANNELBINDING",
-            Self::CleartextPlugin => "PGCLEARTEXTPLUGIN",
-            Self::TargetSessionAttrs => "PGTARGETSESSIONATTRS",
-            Self::ConnectTimeout => "PGCONNECT_TIMEOUT",
-            Self::ApplicationName => "PGAPPNAME",
+            Self::CaPem => "ca_pem",
         }
     }
 }

@@ -18,12 +18,14 @@ fn render_with(format: Format, change: impl FnOnce(&mut Target<'_>)) -> Result<S
         password: &password,
         trust: Trust::System,
         ca_file: None,
+        bundle: None,
         mode: Mode::VerifyFull,
         application_name: "broker test/1+x",
         connect_timeout: Duration::from_millis(2500),
         direct_tls: false,
         target_session_attrs: None,
         channel_binding: false,
+        pooled: false,
         cleartext: false,
     };
     change(&mut target);
@@ -70,7 +72,10 @@ fn direct_tls_is_said_where_libpq_reads_and_nowhere_else() {
         direct(Format::Env).starts_with("unset PGSERVICE PGHOSTADDR PGCHANNELBINDING PGTARGETSESSIONATTRS\n")
     );
     assert!(direct(Format::Env).contains("export PGSSLNEGOTIATION='direct'\n"));
-    assert!(render(Format::Env).contains(" PGSSLNEGOTIATION\n"), "that of a text sourced earlier ends");
+    assert!(
+        render(Format::Env).starts_with("unset PGSERVICE PGHOSTADDR PGSSLNEGOTIATION "),
+        "that of a text sourced earlier ends"
+    );
     assert_eq!(direct(Format::Dotenv), render(Format::Dotenv));
     assert_eq!(direct(Format::Pgpass), render(Format::Pgpass));
     let plaintext = render_with(Format::Uri, |target| {
@@ -80,7 +85,7 @@ fn direct_tls_is_said_where_libpq_reads_and_nowhere_else() {
     let mysql = render_with(Format::Uri, |target| {
         (target.direct_tls, target.protocol) = (true, Protocol::Mysql);
     });
-    assert!(matches!(mysql, Err(RenderError::Inexpressible { .. })));
+    assert!(!mysql.unwrap().contains("direct"));
 }
 
 #[test]
@@ -105,7 +110,6 @@ fn a_private_ca_has_to_get_to_the_driver_somehow() {
         match format {
             Format::Json => assert!(without.unwrap().contains(r#""ca_pem":"-----BEGIN"#)),
             Format::Pgpass => assert_eq!(without, with),
-            Format::QuerycopEnv => assert!(matches!(without, Err(RenderError::NeedsBackendCaFile))),
             _ => {
                 let error = without.unwrap_err().to_string();
                 assert!(error.contains("ca_file=/") && error.contains("/v1/databases/orders/ca.pem"));
@@ -137,7 +141,7 @@ fn the_same_for_mysql() {
         render(Format::MyCnf, private).unwrap(),
         "[client]\nprotocol=tcp\nhost=\"db.example.com\"\nport=\"6432\"\nuser=\"app.x|replica\"\n\
          password=\"Ab+c/d=e@f:g%h?i#j&k!l $m'n\\\"o\\\\p;q,r[s]{t}|u<v>w`\"\nssl-ca=\"/ca.pem\"\n\
-         connect-timeout=\"3\"\nssl-verify-server-cert=1\n[mariadb-client]\ndatabase=\"orders\"\n"
+         connect-timeout=\"3\"\nssl-verify-server-cert=\"1\"\n[mariadb-client]\ndatabase=\"orders\"\n"
     );
     let json = render(Format::Json, private).unwrap();
     for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {
@@ -197,7 +201,12 @@ fn without_tls_nothing_is_said_of_certificates() {
     assert!(uri.contains("?sslmode=disable&connect_timeout"), "{uri}");
     assert!(render(Protocol::Mysql, Format::Uri).ends_with("?ssl-mode=DISABLED"));
     let file = render(Protocol::Mysql, Format::MyCnf);
-    assert!(file.contains("\nssl=0\nssl-verify-server-cert=0\n") && !file.contains("ssl-ca"), "{file}");
+    assert!(
+        file.contains("\nssl=0\n")
+            && file.contains("\nssl-verify-server-cert=\"0\"\n")
+            && !file.contains("ssl-ca"),
+        "{file}"
+    );
 }
 
 #[test]
@@ -218,7 +227,8 @@ fn what_a_proxy_is_told_holds_no_secret_and_always_a_ca_file() {
              GATEKEEPER_BACKEND_TLS_SERVER_NAME=db.example.com\n"
         );
         let error = render(protocol, trust, None).unwrap_err().to_string();
-        assert!(error.contains("ca_file=/etc/ssl/certs/ca-certificates.crt"), "{error}");
+        let remedy = if trust == PRIVATE { "ca_file=/" } else { "os=debian (or ubuntu, " };
+        assert!(error.contains(remedy), "{error}");
     }
     let json = render_with(Format::Json, |_| {}).unwrap();
     assert!(json.contains("password"));
@@ -333,12 +343,14 @@ fn nothing_that_holds_a_password_prints_it() {
         password: &password,
         trust: Trust::System,
         ca_file: None,
+        bundle: None,
         mode: Mode::VerifyFull,
         application_name: "a",
         connect_timeout: Duration::from_secs(1),
         direct_tls: false,
         target_session_attrs: Some("any"),
         channel_binding: true,
+        pooled: false,
         cleartext: false,
     };
     let parameters = Parameters::of(&target).unwrap();

@@ -1,30 +1,17 @@
-//! `postgresql://user:password@host:port/dbname?key=value`
-//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>), and the same for MySQL.
-//!
-//! For MySQL there is no manual that all drivers follow. They agree on what stands in front of the `?`; behind it
-//! stands what sqlx, Django's `dj-database-url` and their like read, and each of the others has names of its own:
-//! only what is needed to verify the server is said.
+//! URIs (RFC 3986): what all formats that are one have in common.
 
 use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::dsn::{Parameter, Parameters, Target};
-use crate::model::Protocol;
+use crate::dsn::{Parameter, Settings};
 
-pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
-    render_without(&[], parameters)
-}
-
-/// The URI without some of the parameters that may stand after the `?`.
-pub(super) fn render_without(left_out: &[Parameter], parameters: &Parameters<'_>) -> String {
+/// `scheme://user:password@host:port/dbname?…`, with all other settings behind the `?`.
+pub(super) fn uri(scheme: &str, settings: &Settings<'_>) -> String {
     let mut uri = String::with_capacity(512);
-    let text = |parameter| parameters.text(parameter);
-    let (scheme, never) = match parameters.protocol() {
-        Protocol::Postgres => ("postgresql://", [].as_slice()),
-        Protocol::Mysql => ("mysql://", NOT_FOR_MYSQL),
-    };
+    let text = |parameter| settings.text(parameter);
     uri.push_str(scheme);
+    uri.push_str("://");
     text(Parameter::User).with_text(|user| encode(user, &mut uri));
     uri.push(':');
     text(Parameter::Password).with_text(|password| encode(password, &mut uri));
@@ -35,12 +22,9 @@ pub(super) fn render_without(left_out: &[Parameter], parameters: &Parameters<'_>
     uri.push('/');
     text(Parameter::Dbname).with_text(|dbname| encode(dbname, &mut uri));
     let mut separator = '?';
-    for (parameter, value) in parameters.expose() {
-        if [IN_FRONT, left_out, never].iter().any(|list| list.contains(&parameter)) {
-            continue;
-        }
+    for (name, value) in settings.options() {
         uri.push(separator);
-        uri.push_str(parameter.keyword(parameters.protocol()));
+        uri.push_str(name);
         uri.push('=');
         value.with_text(|value| encode(value, &mut uri));
         separator = '&';
@@ -70,10 +54,3 @@ fn encode(text: &str, uri: &mut String) {
 /// Only what RFC 3986 §2.3 calls unreserved stands for itself: a `+` is a space to half of the drivers and a
 /// plus to the others, and of the rest each is special to someone.
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// What stands before the `?`.
-const IN_FRONT: &[Parameter] =
-    &[Parameter::Host, Parameter::Port, Parameter::User, Parameter::Password, Parameter::Dbname];
-
-/// What no two drivers for MySQL call the same.
-const NOT_FOR_MYSQL: &[Parameter] = &[Parameter::ConnectTimeout, Parameter::ApplicationName];

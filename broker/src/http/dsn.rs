@@ -30,6 +30,8 @@ pub(super) struct DsnQuery {
     endpoint: Option<String>,
     /// Where the caller has, or will have, the CA of the database: an absolute path on its own machine.
     ca_file: Option<String>,
+    /// The caller's operating system, for formats that have to say where it keeps its roots: `debian`, `alpine`, `rhel`, …
+    os: Option<String>,
 }
 
 /// How the DSN is wanted, and what kind of credential.
@@ -42,6 +44,8 @@ pub(super) struct DsnRequest {
     endpoint: Option<String>,
     /// Where the caller has, or will have, the CA of the database: an absolute path on its own machine.
     ca_file: Option<String>,
+    /// The caller's operating system, for formats that have to say where it keeps its roots: `debian`, `alpine`, `rhel`, …
+    os: Option<String>,
     /// A life of the caller's choosing: `30m`. The credential is then its own. At most the role's maximum.
     #[schema(value_type = Option<String>)]
     ttl: Option<Span>,
@@ -90,9 +94,9 @@ pub(super) async fn request_dsn(
     headers: HeaderMap,
     Body(body): Body<DsnRequest>,
 ) -> Result<Response, Problem> {
-    let DsnRequest { format, endpoint, ca_file, ttl, fresh } = body;
+    let DsnRequest { format, endpoint, ca_file, os, ttl, fresh } = body;
     let ask = Ask { ttl: ttl.map(|span| span.0), fresh, instance: instance(&headers)?, ..Ask::default() };
-    answer(&web, &caller, &role, DsnQuery { format, endpoint, ca_file }, ask, &headers).await
+    answer(&web, &caller, &role, DsnQuery { format, endpoint, ca_file, os }, ask, &headers).await
 }
 
 async fn answer(
@@ -106,7 +110,7 @@ async fn answer(
     let permit = caller.permit(role)?;
     let format = wanted.format.as_deref().map(str::parse::<Format>).transpose();
     let format = format.map_err(|error| Problem::invalid("format", error.to_string()))?;
-    let way = Way::find(&caller.current, &permit, wanted.endpoint.as_deref(), wanted.ca_file.as_deref())?;
+    let way = Way::find(&caller.current, &permit, &wanted)?;
     let format = format.unwrap_or_else(|| way.default_format());
     // What cannot be rendered is refused before anything is made.
     way.can_render(format)?;

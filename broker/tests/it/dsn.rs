@@ -146,6 +146,7 @@ impl Case {
             password: &password,
             trust: Trust::System,
             ca_file: self.ca_file.as_deref(),
+            bundle: None,
             mode: Mode::VerifyFull,
             application_name: &self.application_name,
             connect_timeout: Duration::from_secs(self.connect_timeout),
@@ -153,6 +154,7 @@ impl Case {
             direct_tls: false,
             target_session_attrs: self.target_session_attrs.as_deref(),
             channel_binding: self.channel_binding,
+            pooled: false,
             cleartext: false,
         };
         format.render(&target).unwrap().text.expose().to_owned()
@@ -182,7 +184,7 @@ impl Case {
         }
         let attrs = self.target_session_attrs.clone();
         expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));
-        if self.channel_binding && matches!(format, Format::Uri | Format::Keyword | Format::Env) {
+        if self.channel_binding && format != Format::Dotenv {
             expected.insert("channel_binding".to_owned(), "require".to_owned());
         }
         expected

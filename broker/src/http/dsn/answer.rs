@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 
 use crate::broker::Issued;
+use crate::dsn::reader::Capabilities;
 use crate::dsn::{Format, Parameters};
 use crate::http::answer::Exposed;
 use crate::http::dsn::target::{Way, application_name, refusal};
@@ -42,6 +43,10 @@ pub(in crate::http) struct DsnAnswer<'a> {
     /// The same in parts: `host`, `port`, `user`, `password`, `dbname`, `sslmode`, …
     #[schema(value_type = Object)]
     parameters: Parts<'a>,
+    /// What the reader of this format makes of the settings.
+    capabilities: Capabilities,
+    /// The lines of code that open a session with `dsn`; empty where it is for programs that have their own.
+    code: &'static str,
     /// The CA to trust, PEM; null where it is the operating system's.
     ca_pem: Option<&'a str>,
     /// Whether others hold the same credential. A shared lease is never to be revoked on the way out.
@@ -136,6 +141,8 @@ fn with_answer<T>(
         endpoint: way.name,
         format,
         parameters: Parts(&rendered.parameters),
+        capabilities: rendered.reader.capabilities(),
+        code: rendered.reader.open,
         ca_pem: rendered.ca_pem,
         dsn: Exposed(&rendered.text),
         shared: issued.shared,

@@ -3,8 +3,9 @@
 use crate::app::Current;
 use crate::broker::Issued;
 use crate::cache::CacheKey;
-use crate::config::{Endpoint, Verified};
-use crate::dsn::{Format, Mode, Target, Trust};
+use crate::config::{Endpoint, EndpointKind, Verified};
+use crate::dsn::{Format, Mode, Os, Target, Trust, UnknownOs};
+use crate::http::dsn::DsnQuery;
 use crate::http::problem::{Kind, Problem};
 use crate::model::{self, Credential, DatabaseName, EndpointName, Protocol};
 use crate::policy::Permit;
@@ -22,6 +23,8 @@ pub(super) struct Way<'a> {
     binds_channel: bool,
     cleartext: bool,
     ca_file: Option<&'a str>,
+    os: Option<Os>,
+    pooled: bool,
     /// Of the configuration that all of this is from.
     digest: &'a str,
 }
@@ -38,11 +41,10 @@ impl<'a> Way<'a> {
     pub(super) fn find(
         current: &'a Current,
         permit: &'a Permit,
-        wanted: Option<&str>,
-        ca_file: Option<&'a str>,
+        wanted: &'a DsnQuery,
     ) -> Result<Self, Problem> {
         let endpoints = permit.role().endpoints_in(permit.database());
-        let found = match wanted {
+        let found = match &wanted.endpoint {
             None => endpoints.first(),
             Some(wanted) => endpoints.iter().find(|(name, _)| name.as_str() == wanted),
         };
@@ -66,8 +68,10 @@ impl<'a> Way<'a> {
             directly,
             // A proxy in front is somebody in between.
             binds_channel: endpoint.via.is_none() && permit.database().binds_channel(name, endpoint),
+            ca_file: wanted.ca_file.as_deref(),
+            os: wanted.os.as_deref().map(system).transpose()?,
+            pooled: endpoint.kind(name) == EndpointKind::Pooled,
             cleartext: permit.role().is_cleartext(permit.database()),
-            ca_file,
             digest,
         })
     }
@@ -86,7 +90,7 @@ impl<'a> Way<'a> {
         });
         let credential =
             Credential { username: "user".to_owned(), password, places: place.into_iter().collect() };
-        format.parameters(&self.target(format, &credential, "name")?).map(drop).map_err(refusal)
+        format.can_say(&self.target(format, &credential, "name")?).map_err(refusal)
     }
 
     /// All that the driver has to know, or the proxy that the format is for.
@@ -124,12 +128,14 @@ impl<'a> Way<'a> {
             password: password.unwrap_or(&credential.password),
             trust: verification.ca.map_or(Trust::System, |pem| Trust::Private { pem }),
             ca_file: self.ca_file,
+            bundle: self.os.map(Os::bundle),
             mode: verification.mode,
             application_name,
             connect_timeout: self.endpoint.connect_timeout.0,
             direct_tls: self.endpoint.direct_tls,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
             channel_binding: self.binds_channel,
+            pooled: self.pooled,
             cleartext: self.cleartext,
         })
     }
@@ -151,7 +157,8 @@ impl<'a> Way<'a> {
     /// All but the credential that an answer is made of, as a hash.
     pub(super) fn asked(&self, format: Format) -> CacheKey {
         // No path begins with a blank: that one is for who named none.
-        CacheKey::new(&[self.digest, self.name.as_str(), format.name(), self.ca_file.unwrap_or(" ")])
+        let os = self.os.map_or(" ", Os::bundle);
+        CacheKey::new(&[self.digest, self.name.as_str(), format.name(), self.ca_file.unwrap_or(" "), os])
     }
 }
 
@@ -170,12 +177,15 @@ pub(super) fn application_name(permit: &Permit, issued: &Issued) -> String {
     format!("dsn/{}/{}", issued.entry.lease, permit.name()).chars().take(63).collect()
 }
 
+fn system(name: &str) -> Result<Os, Problem> {
+    name.parse().map_err(|error: UnknownOs| Problem::invalid("os", error.to_string()))
+}
+
 pub(super) fn refusal(error: crate::dsn::RenderError) -> Problem {
     use crate::dsn::RenderError;
     let field = match &error {
-        RenderError::NeedsCaFile { .. } | RenderError::NeedsBackendCaFile | RenderError::CaFile { .. } => {
-            "ca_file"
-        }
+        RenderError::NeedsCaFile { .. } | RenderError::CaFile { .. } => "ca_file",
+        RenderError::NeedsBundle { .. } => "os",
         RenderError::HostNotVerified { .. }
         | RenderError::Inexpressible { .. }
         | RenderError::CleartextUnverified { .. }

@@ -3,23 +3,31 @@
 //! It is about the backend, whatever clients connect to, and holds no secret: Querycop passes on the user and the
 //! password that its client shows. `verify-ca` and `verify-full` take a CA file, always: it has no trust of its own.
 
-use crate::dsn::{Mode, Parameter, Parameters, Target, Value};
+use crate::dsn::Parameter::{Host, Port, Sslmode, Sslrootcert};
+use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::reader::{ChannelBinding, DirectTls, Roots, Timeout};
+use crate::dsn::{Settings, Value};
 
-pub(super) fn render(target: &Target<'_>, parameters: &Parameters<'_>) -> String {
+const QUERYCOP: Reader = Reader {
+    since: "Querycop",
+    says: &[(Host, "HOST"), (Port, "PORT"), (Sslmode, "TLS_MODE"), (Sslrootcert, "TLS_CA_FILE")],
+    roots: Roots::Bundle,
+    channel_binding: ChannelBinding::None,
+    direct_tls: DirectTls::Ignored,
+    timeout: Timeout::InCode,
+    open: "querycop",
+    render,
+    ..LIBPQ
+};
+
+pub(in crate::dsn) const SPEC: Spec =
+    Spec { media_type: TEXT, postgres: Some(&QUERYCOP), mysql: Some(&QUERYCOP) };
+
+fn render(settings: &Settings<'_>) -> String {
     let mut text = String::with_capacity(256);
-    let mode = match target.mode {
-        Mode::VerifyFull => "verify-full",
-        Mode::VerifyCa => "verify-ca",
-        Mode::Plaintext => "disable",
-    };
-    push(&mut text, "HOST", parameters.text(Parameter::Host));
-    push(&mut text, "PORT", parameters.text(Parameter::Port));
-    push(&mut text, "TLS_MODE", Value::Text(mode));
-    if parameters.has(Parameter::Sslrootcert) {
-        push(&mut text, "TLS_CA_FILE", parameters.text(Parameter::Sslrootcert));
-    }
-    if target.mode == Mode::VerifyFull {
-        push(&mut text, "TLS_SERVER_NAME", parameters.text(Parameter::Host));
+    settings.expose().for_each(|(name, value)| push(&mut text, name, value));
+    if settings.text(Sslmode) == Value::Text("verify-full") {
+        push(&mut text, "TLS_SERVER_NAME", settings.text(Host));
     }
     text
 }
@@ -44,7 +52,3 @@ fn push(text: &mut String, name: &str, value: Value<'_>) {
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/' | b':')
 }
-
-/// What it tells.
-pub(super) const TOLD: [Parameter; 4] =
-    [Parameter::Host, Parameter::Port, Parameter::Sslmode, Parameter::Sslrootcert];

@@ -1,11 +1,15 @@
 //! `key='value' …`
 //! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>).
 
-use crate::dsn::{Parameters, Target};
+use crate::dsn::Settings;
+use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
 
-pub(super) fn render(_: &Target<'_>, parameters: &Parameters<'_>) -> String {
+pub(in crate::dsn) const SPEC: Spec =
+    Spec { media_type: TEXT, postgres: Some(&Reader { render, ..LIBPQ }), mysql: None };
+
+fn render(settings: &Settings<'_>) -> String {
     let mut text = String::with_capacity(512);
-    for (keyword, value) in parameters.expose_by_keyword() {
+    for (keyword, value) in settings.expose() {
         if !text.is_empty() {
             text.push(' ');
         }

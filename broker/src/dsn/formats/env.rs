@@ -1,0 +1,62 @@
+//! `export PGHOST='…'`, for a POSIX shell to source
+//! (<https://www.postgresql.org/docs/current/libpq-envars.html>).
+
+use crate::dsn::Parameter::{
+    ApplicationName, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslnegotiation,
+    Sslrootcert, TargetSessionAttrs, User,
+};
+use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::{Parameter, Settings};
+
+pub(in crate::dsn) const SPEC: Spec = Spec {
+    media_type: TEXT,
+    postgres: Some(&Reader { says: VARIABLES, open: "psql", render, ..LIBPQ }),
+    mysql: None,
+};
+
+const VARIABLES: &[(Parameter, &str)] = &[
+    (Host, "PGHOST"),
+    (Port, "PGPORT"),
+    (User, "PGUSER"),
+    (Password, "PGPASSWORD"),
+    (Dbname, "PGDATABASE"),
+    (Sslmode, "PGSSLMODE"),
+    (Sslrootcert, "PGSSLROOTCERT"),
+    (Sslnegotiation, "PGSSLNEGOTIATION"),
+    (ChannelBinding, "PGCHANNELBINDING"),
+    (TargetSessionAttrs, "PGTARGETSESSIONATTRS"),
+    (ConnectTimeout, "PGCONNECT_TIMEOUT"),
+    (ApplicationName, "PGAPPNAME"),
+];
+
+fn render(settings: &Settings<'_>) -> String {
+    let mut text = String::with_capacity(512);
+    // A service would win over everything below, the TLS mode included; an address over the host; and
+    // the attributes of a text sourced earlier would outlive it.
+    text.push_str("unset PGSERVICE PGHOSTADDR");
+    for (parameter, variable) in VARIABLES {
+        if settings.get(*parameter).is_none() {
+            text.push(' ');
+            text.push_str(variable);
+        }
+    }
+    text.push('\n');
+    for (variable, value) in settings.expose() {
+        text.push_str("export ");
+        text.push_str(variable);
+        text.push_str("='");
+        value.with_text(|value| quote(value, &mut text));
+        text.push_str("'\n");
+    }
+    text
+}
+
+/// Inside single quotes a shell reads everything as it stands, except their end (POSIX XCU §2.2.2).
+fn quote(value: &str, text: &mut String) {
+    for letter in value.chars() {
+        match letter {
+            '\'' => text.push_str(r"'\''"),
+            _ => text.push(letter),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `name="value"`, an option file for the clients of MariaDB
+//! (<https://mariadb.com/kb/en/configuring-mariadb-with-option-files/>).
+//!
+//! The clients of MySQL do not know `ssl-verify-server-cert` and stop: no file makes both of them verify the server.
+//! `enable-cleartext-plugin` is left out: these clients show a password, where the server asks for that, without being
+//! told to; by then its certificate is verified. What the sessions call themselves is left out, since these clients do
+//! not let one say it.
+
+use crate::dsn::Parameter::{ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User};
+use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT};
+use crate::dsn::reader::{Modes, Timeout, Trusts};
+use crate::dsn::{Settings, Value};
+
+pub(in crate::dsn) const SPEC: Spec = Spec {
+    media_type: TEXT,
+    postgres: None,
+    mysql: Some(&Reader {
+        since: "MariaDB's clients 10.2",
+        says: &[
+            (Host, "host"),
+            (Port, "port"),
+            (User, "user"),
+            (Password, "password"),
+            (Sslrootcert, "ssl-ca"),
+            (ConnectTimeout, "connect-timeout"),
+            // It must have a value: libmariadb takes the name alone for nothing.
+            (Sslmode, "ssl-verify-server-cert"),
+            (Dbname, "database"),
+        ],
+        modes: Modes { verify_full: "1", verify_ca: None, plaintext: Some("0") },
+        trust: Trusts::Exclusive,
+        cleartext: true,
+        timeout: Timeout::InText,
+        // The clients read lines into 4096 bytes (`mysys/my_default.c`).
+        longest: Some(4000),
+        open: "mariadb --defaults-extra-file=/path/where/you/saved/it",
+        render,
+        ..MYSQL_URL
+    }),
+};
+
+fn render(settings: &Settings<'_>) -> String {
+    let mut text = String::with_capacity(512);
+    // The host `localhost` would be taken for a socket, which has no TLS.
+    text.push_str("[client]\nprotocol=tcp\n");
+    if settings.text(Sslmode) == Value::Text("0") {
+        text.push_str("ssl=0\n");
+    }
+    for (name, value) in settings.expose() {
+        if name == "database" {
+            // Other programs than this one stop at a database.
+            text.push_str("[mariadb-client]\n");
+        }
+        text.push_str(name);
+        text.push_str("=\"");
+        value.with_text(|value| escape(value, &mut text));
+        text.push_str("\"\n");
+    }
+    text
+}
+
+fn escape(value: &str, text: &mut String) {
+    for letter in value.chars() {
+        if matches!(letter, '\\' | '"') {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+}

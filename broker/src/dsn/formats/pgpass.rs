@@ -1,0 +1,45 @@
+//! `host:port:dbname:user:password`, a line of a password file
+//! (<https://www.postgresql.org/docs/current/libpq-pgpass.html>).
+
+use crate::dsn::Parameter::{Dbname, Host, Password, Port, User};
+use crate::dsn::Settings;
+use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::reader::Ca;
+
+pub(in crate::dsn) const SPEC: Spec = Spec {
+    media_type: TEXT,
+    postgres: Some(&Reader {
+        since: "libpq 10",
+        says: &[(Host, "host"), (Port, "port"), (Dbname, "dbname"), (User, "user"), (Password, "password")],
+        ca: Ca::Elsewhere,
+        open: "PGPASSFILE=/path/where/you/saved/it psql …",
+        render,
+        ..LIBPQ
+    }),
+    mysql: None,
+};
+
+fn render(settings: &Settings<'_>) -> String {
+    let mut line = String::with_capacity(256);
+    for (_, value) in settings.expose() {
+        if !line.is_empty() {
+            line.push(':');
+        }
+        value.with_text(|field| escape(field, &mut line));
+    }
+    line.push('\n');
+    line
+}
+
+fn escape(field: &str, line: &mut String) {
+    // A lone `*` matches anything, and a `#` in front makes the line a comment.
+    if field == "*" || field.starts_with('#') {
+        line.push('\\');
+    }
+    for letter in field.chars() {
+        if matches!(letter, '\\' | ':') {
+            line.push('\\');
+        }
+        line.push(letter);
+    }
+}
