@@ -29,6 +29,8 @@ fn the_answer_has_every_member_and_they_agree() {
                 "format",
                 "dsn",
                 "parameters",
+                "capabilities",
+                "code",
                 "ca_pem",
                 "shared",
                 "issued_at",
@@ -46,6 +48,11 @@ fn the_answer_has_every_member_and_they_agree() {
             ("credential", json!("dynamic_user")),
             ("endpoint", json!("primary")),
             ("format", json!("uri")),
+            (
+                "capabilities",
+                json!({ "channel_binding": "enforced", "direct_tls": "yes", "timeout": "in_text", "ca": "exclusive" }),
+            ),
+            ("code", json!("psql \"$dsn\"")),
             ("ca_pem", json!(std::fs::read_to_string(&stand.settings.ca_path).unwrap())),
             ("shared", json!(true)),
             ("renewable", json!(true)),
@@ -219,6 +226,7 @@ fn what_is_wrong_is_named_with_its_field() {
         let stand = Stand::with(|config| {
             config["databases"]["orders"]["endpoints"]["replica"] =
                 config["databases"]["orders"]["endpoints"]["primary"].clone();
+            config["databases"]["orders"]["endpoints"]["replica"]["tls"] = json!({ "ca": "system" });
             config["roles"]["orders-request"]["endpoints"] = json!(["replica"]);
         })
         .await;
@@ -230,6 +238,9 @@ fn what_is_wrong_is_named_with_its_field() {
             ("ca_file=relative.pem", "ca_file", "absolute path"),
             ("ca_file=/a%00b", "ca_file", "ca_file"),
             ("endpoint=pooled", "endpoint", "primary, replica"),
+            ("os=beos", "os", "is one of debian, ubuntu, "),
+            ("format=querycop-env&endpoint=replica", "os", "ask with os=debian (or ubuntu, "),
+            ("format=querycop-env&os=debian", "ca_file", "/v1/databases/orders/ca.pem"),
             ("formt=uri", "formt", "unknown field `formt`"),
             ("ttl=1h", "ttl", "unknown field `ttl`"),
             ("format=uri&format=env", "query", "duplicate field"),
@@ -259,6 +270,11 @@ fn what_is_wrong_is_named_with_its_field() {
         for format in ["pgpass", "json"] {
             caller.get(&format!("{path}?format={format}")).await.ok();
         }
+        let roots = caller.get(&format!("{path}?format=querycop-env&endpoint=replica&os=rhel")).await.ok();
+        let text = roots["dsn"].as_str().unwrap();
+        assert!(text.contains("TLS_CA_FILE=/etc/pki/tls/certs/ca-bundle.crt\n"), "{text}");
+        let word = caller.get(&format!("{path}?endpoint=replica&os=rhel")).await.ok();
+        assert_eq!(word["parameters"]["sslrootcert"], "system", "the format needs no path");
         stand.stop().await;
     });
 }
