@@ -9,7 +9,6 @@
 mod error;
 mod format;
 mod formats;
-mod json;
 mod os;
 mod parameters;
 pub mod reader;

@@ -10,8 +10,8 @@ pub(super) mod querycop_env;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{
-    ApplicationName, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslnegotiation,
-    Sslrootcert, TargetSessionAttrs, User,
+    ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
+    Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
 use crate::dsn::reader::{self, Ca, DirectTls, Modes, Pooled, Reader, Roots, Timeout, Trusts};
 use crate::dsn::uri::uri;
@@ -47,6 +47,7 @@ pub(super) const LIBPQ: Reader = Reader {
         (TargetSessionAttrs, "target_session_attrs"),
         (ConnectTimeout, "connect_timeout"),
         (ApplicationName, "application_name"),
+        (CaPem, "ca_pem"),
     ],
     modes: Modes::LIBPQ,
     roots: Roots::Word("system"),

@@ -9,7 +9,8 @@ use crate::dsn::{Mode, Parameter, Settings};
 pub struct Reader {
     /// Which it is, and the oldest version that the text is right for: `psycopg 3.1`.
     pub since: &'static str,
-    /// What the text says of the connection, by the reader's names and in this order.
+    /// What the text may say of the connection, by the reader's names and in this order: what is below decides
+    /// whether it says that.
     pub says: &'static [(Parameter, &'static str)],
     /// How it is told how much to verify.
     pub modes: Modes,

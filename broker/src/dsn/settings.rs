@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Pooled, Reader, Roots};
+use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Pooled, Reader, Roots, Timeout};
 use crate::dsn::{Format, Mode, Parameter, Parameters, RenderError, Target, Trust, Value};
 
 /// What a text says to its reader, checked: it can say that.
@@ -51,7 +51,8 @@ impl<'a> Settings<'a> {
             let value = match parameter {
                 Parameter::Sslmode => Some(Value::Text(mode(format, reader, target)?)),
                 Parameter::Sslrootcert => ca_path(format, reader, target)?.map(Value::Text),
-                Parameter::CaPem => ca_pem(target).map(Value::Text),
+                Parameter::CaPem => ca_pem(target).filter(|_| reader.ca == Ca::Pem).map(Value::Text),
+                Parameter::ConnectTimeout if reader.timeout != Timeout::InText => None,
                 Parameter::ChannelBinding if reader.channel_binding != ChannelBinding::Enforced => None,
                 Parameter::Sslnegotiation if reader.direct_tls != DirectTls::Yes => None,
                 _ => parameters.get(*parameter),

@@ -3,9 +3,6 @@
 //! There is no quoting that all readers of such files agree on, but they agree on single quotes around a
 //! text without any special character, and an encoded URI is that.
 
-use crate::dsn::Parameter::{
-    ApplicationName, Dbname, Host, Password, Port, Sslmode, Sslrootcert, TargetSessionAttrs, User,
-};
 use crate::dsn::formats::{LIBPQ, MYSQL_URL, Reader, Spec, TEXT};
 use crate::dsn::reader::{ChannelBinding, DirectTls, Timeout};
 
@@ -14,17 +11,6 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
     // Whoever reads DATABASE_URL may not be libpq: asyncpg and its like pass a `connect_timeout` or `channel_binding` on
     // to the server, which refuses it. None but libpq knows `sslnegotiation`.
     postgres: Some(&Reader {
-        says: &[
-            (Host, "host"),
-            (Port, "port"),
-            (User, "user"),
-            (Password, "password"),
-            (Dbname, "dbname"),
-            (Sslmode, "sslmode"),
-            (Sslrootcert, "sslrootcert"),
-            (TargetSessionAttrs, "target_session_attrs"),
-            (ApplicationName, "application_name"),
-        ],
         channel_binding: ChannelBinding::None,
         direct_tls: DirectTls::Error,
         timeout: Timeout::InCode,
