@@ -141,7 +141,7 @@ fn the_same_for_mysql() {
         render(Format::MyCnf, private).unwrap(),
         "[client]\nprotocol=tcp\nhost=\"db.example.com\"\nport=\"6432\"\nuser=\"app.x|replica\"\n\
          password=\"Ab+c/d=e@f:g%h?i#j&k!l $m'n\\\"o\\\\p;q,r[s]{t}|u<v>w`\"\nssl-ca=\"/ca.pem\"\n\
-         connect-timeout=\"3\"\nssl-verify-server-cert=\"1\"\n[mariadb-client]\ndatabase=\"orders\"\n"
+         connect-timeout=\"3\"\nssl-verify-server-cert=1\n[mariadb-client]\ndatabase=\"orders\"\n"
     );
     let json = render(Format::Json, private).unwrap();
     for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {
@@ -203,7 +203,7 @@ fn without_tls_nothing_is_said_of_certificates() {
     let file = render(Protocol::Mysql, Format::MyCnf);
     assert!(
         file.contains("\nssl=0\n")
-            && file.contains("\nssl-verify-server-cert=\"0\"\n")
+            && file.contains("\nssl-verify-server-cert=0\n")
             && !file.contains("ssl-ca"),
         "{file}"
     );

@@ -52,18 +52,23 @@ fn render(settings: &Settings<'_>) -> String {
             text.push_str("[mariadb-client]\n");
         }
         text.push_str(name);
-        text.push_str("=\"");
-        value.with_text(|value| escape(value, &mut text));
-        text.push_str("\"\n");
+        text.push('=');
+        match name {
+            "ssl-verify-server-cert" => value.with_text(|value| text.push_str(value)),
+            _ => value.with_text(|value| quote(value, &mut text)),
+        }
+        text.push('\n');
     }
     text
 }
 
-fn escape(value: &str, text: &mut String) {
+fn quote(value: &str, text: &mut String) {
+    text.push('"');
     for letter in value.chars() {
         if matches!(letter, '\\' | '"') {
             text.push('\\');
         }
         text.push(letter);
     }
+    text.push('"');
 }

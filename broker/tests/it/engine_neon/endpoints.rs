@@ -81,9 +81,11 @@ fn each_endpoint_leads_where_the_api_says() {
             let writes = names.psql(dsn, "insert into app.orders values (3)").await;
             assert_eq!(writes.ok, !expected.ends_with("on"), "{endpoint} {writes:?}");
         }
-        for (format, says) in [("keyword", true), ("env", true), ("dotenv", false), ("json", false)] {
-            let answer = ask(&format!("&format={format}")).await.to_string();
-            assert_eq!(answer.to_lowercase().contains("channel"), says || format == "env", "{format}");
+        for (format, says) in [("keyword", true), ("env", true), ("dotenv", false), ("json", true)] {
+            let answer = ask(&format!("&format={format}")).await;
+            assert_eq!(text(&answer, "dsn").to_lowercase().contains("channel"), says, "{format}");
+            let enforced = if says { "enforced" } else { "none" };
+            assert_eq!(answer["capabilities"]["channel_binding"], enforced, "{format}");
         }
         let dotenv = text(&ask("&format=dotenv").await, "dsn").to_owned();
         let uri = dotenv.trim_end().strip_prefix("DATABASE_URL='").unwrap().strip_suffix('\'').unwrap();
