@@ -36,7 +36,7 @@ fn formats_that_cannot_say_how_it_is_shown_are_refused() {
             roles["roles"].as_array().unwrap().iter().find(|role| role["role"] == "app-reader").unwrap();
         let names: Vec<_> =
             role["formats"].as_array().unwrap().iter().map(|format| &format["name"]).collect();
-        assert_eq!(names, ["my-cnf", "json", "querycop-env"]);
+        assert_eq!(names, ["my-cnf", "shell", "json", "querycop-env"]);
         for format in ["uri", "dotenv"] {
             let answer = caller.get(&format!("{}&format={format}", caller.dsn_path("app-reader"))).await;
             assert_invalid(&answer, "format", "use `my-cnf`, or `json`");
