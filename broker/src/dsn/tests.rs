@@ -244,7 +244,7 @@ fn a_format_for_other_databases_names_those_that_fit() {
     );
     assert_eq!(
         error(Format::MyCnf, Protocol::Postgres),
-        "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, json, querycop-env"
+        "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, shell, json, querycop-env"
     );
 }
 
