@@ -74,9 +74,12 @@ rows! {
     mysql_rotated_password: mysql::Own, RotatedPassword, [odd_names];
     planetscale_postgres_dynamic_user: planetscale::Shop, DynamicUser, [api];
     planetscale_mysql_dynamic_user: planetscale::Store, DynamicUser, [api];
+    planetscale_postgres_rotated_password: planetscale::Shop, RotatedPassword, [api];
+    planetscale_mysql_rotated_password: planetscale::Store, RotatedPassword, [api];
     neon_dynamic_user: neon::Branch, DynamicUser, [api, odd_names];
     neon_rotated_password: neon::Branch, RotatedPassword, [api, odd_names];
     db9_dynamic_user: db9::Tenant, DynamicUser, [api, odd_names];
+    db9_rotated_password: db9::Tenant, RotatedPassword, [api, odd_names];
     db9_connect_token: db9::Tenant, ConnectToken, [api, odd_names];
     rds_connect_token: rds::Cluster, ConnectToken, [];
 }
