@@ -13,6 +13,7 @@ mod odd;
 mod planetscale;
 mod postgres;
 mod rds;
+mod rds_mysql;
 mod scene;
 mod session;
 mod subject;
@@ -81,5 +82,7 @@ rows! {
     db9_dynamic_user: db9::Tenant, DynamicUser, [api, odd_names];
     db9_rotated_password: db9::Tenant, RotatedPassword, [api, odd_names];
     db9_connect_token: db9::Tenant, ConnectToken, [api, odd_names];
-    rds_connect_token: rds::Cluster, ConnectToken, [];
+    rds_connect_token: rds::Cluster<false>, ConnectToken, [];
+    rds_dynamic_user: rds::Cluster<true>, DynamicUser, [];
+    rds_mysql_connect_token: rds_mysql::Cluster, ConnectToken, [];
 }

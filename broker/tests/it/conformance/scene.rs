@@ -177,9 +177,14 @@ pub async fn works<S: Subject>(answer: &Value) -> Session {
     session
 }
 
-/// The login is refused.
+/// It lets in nobody any more.
 pub async fn is_locked_out<S: Subject>(dsn: &str) {
-    let refusal = Session::open(dsn).await.err().unwrap_or_else(|| panic!("it lets in"));
+    is_refused::<S>(Session::open(dsn).await);
+}
+
+/// The login is refused.
+pub fn is_refused<S: Subject>(login: Result<Session, String>) {
+    let refusal = login.err().unwrap_or_else(|| panic!("it lets in"));
     assert!(S::WORDS.locked_out.iter().any(|word| refusal.starts_with(word)), "{refusal}");
 }
 

@@ -7,7 +7,7 @@ async fn made_and_removed(admin: Value, credentials: impl FnOnce(&Settings, &Aws
     let mut scene = Scene::new(credentials).await;
     let mut admin = admin;
     if admin["username"] == "broker_admin" {
-        admin["password"] = scene.settings.secret("rds-admin", "not-a-secret-that-anyone-needs");
+        admin["password"] = scene.settings.secret("rds-admin", ADMIN_PASSWORD);
     }
     scene.settings.config["databases"]["app"]["admin"] = admin;
     let mut reader = role("request");
