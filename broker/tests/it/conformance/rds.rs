@@ -35,21 +35,22 @@ impl<const ADMIN: bool> Subject for Cluster<ADMIN> {
     }
 
     async fn settings(&self) -> Settings {
-        let key = self.aws.key(&[READER]).unwrap();
-        let mut settings = configured(&self.rds, |settings| fixed(settings, &key)).await;
-        if ADMIN {
-            let password = settings.secret("rds-admin", ADMIN_PASSWORD);
-            settings.config["databases"]["app"]["admin"] =
-                json!({ "username": "broker_admin", "password": password });
+        if !ADMIN {
+            let key = self.aws.key(&[READER]).unwrap();
+            return configured(&self.rds, |settings| fixed(settings, &key)).await;
         }
+        // Nobody signs anything.
+        let mut settings = configured(&self.rds, |_| Value::Null).await;
+        let password = settings.secret("rds-admin", ADMIN_PASSWORD);
+        let app = &mut settings.config["databases"]["app"];
+        app["admin"] = json!({ "username": "broker_admin", "password": password });
+        settings.config["roles"]["app-reader"]["credential"] =
+            json!({ "kind": "dynamic_user", "member_of": ["app_ro"] });
         settings
     }
 
-    async fn credential(&self, kind: CredentialKind, settings: &Settings) -> Value {
-        match kind {
-            CredentialKind::DynamicUser => json!({ "kind": kind, "member_of": ["app_ro"] }),
-            _ => settings.config["roles"]["app-reader"]["credential"].clone(),
-        }
+    async fn credential(&self, _: CredentialKind, settings: &Settings) -> Value {
+        settings.config["roles"]["app-reader"]["credential"].clone()
     }
 
     async fn users(&self, prefix: &str) -> Vec<String> {

@@ -62,6 +62,12 @@ pub async fn the_next_one_overlaps_with_the_one_before<S: Subject>(kind: Credent
     let first = scene.dsn().await;
     let mut session = works::<S>(&first).await;
     let second = scene.next(&first).await;
+    if abilities(kind).rotates {
+        let too_soon = scene.rotate().await;
+        assert_eq!(too_soon.problem(), "engine-unavailable", "the first is still promised");
+        let after: u64 = too_soon.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((800..=900).contains(&after), "{after}");
+    }
     assert_ne!(second["parameters"]["password"], first["parameters"]["password"]);
     works::<S>(&first).await;
     works::<S>(&second).await;
