@@ -134,11 +134,13 @@ fn a_new_one_is_undone_where_the_old_ones_of_its_name_cannot_be_deleted() {
             .until(|| async {
                 scene.stand.clock.advance(Duration::from_secs(10));
                 let (open, live) = (scene.open().await, scene.planetscale.live());
-                let done = open == "active" && live == ["report_b"];
+                // Of the other name, or of the same where it was undone by then.
+                let done = open == "active" && live.len() == 1;
                 if done { Ok(()) } else { Err(format!("{open} {live:?}")) }
             })
             .await;
         assert!(works(&scene.rotated(STORE).await).await);
+        assert!(scene.asked("DELETE", PASSWORDS).len() > 1, "it was refused once");
         scene.end().await;
     });
 }
@@ -148,6 +150,8 @@ fn what_an_incident_overtakes_is_removed_when_it_is_there() {
     run(async {
         let scene = Scene::of(&[STORE]).await;
         let first = scene.rotated(STORE).await;
+        // Leases of one moment are in no order.
+        scene.stand.clock.advance(Duration::from_secs(1));
         scene.planetscale.api().misbehave("POST", PASSWORDS, 1, Fault::delay(Duration::from_secs(2)));
         let incident = async {
             scene.until_open("active pending").await;
