@@ -12,7 +12,7 @@ mod session;
 use anyhow::Context as _;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -46,6 +46,8 @@ struct Shared {
     entry: Entry,
     route: Box<dyn Fn(&Opening) -> Route + Send + Sync>,
     opened: AtomicUsize,
+    /// Whether those who come are closed at once.
+    closed: AtomicBool,
     /// How often all sessions were ended.
     ended: watch::Sender<u64>,
 }
@@ -96,11 +98,15 @@ impl MysqlEdge {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for an edge")?;
         let port = listener.local_addr()?.port();
         let (ended, _) = watch::channel(0);
-        let shared = Arc::new(Shared { backend, entry, route, opened: AtomicUsize::new(0), ended });
+        let shared =
+            Arc::new(Shared { backend, entry, route, opened: <_>::default(), closed: <_>::default(), ended });
         let sessions = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
             let mut running = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
+                if sessions.closed.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let (shared, mut ended) = (Arc::clone(&sessions), sessions.ended.subscribe());
                 running.spawn(async move {
                     tokio::select! {
@@ -123,6 +129,11 @@ impl MysqlEdge {
     /// How many clients have logged in so far.
     pub fn opened(&self) -> usize {
         self.shared.opened.load(Ordering::Relaxed)
+    }
+
+    /// Whether those who come from now on are closed at once. Sessions go on.
+    pub fn set_closed(&self, closed: bool) {
+        self.shared.closed.store(closed, Ordering::Relaxed);
     }
 
     /// Cuts off all clients, also those who are not in yet; new ones may come.

@@ -98,7 +98,10 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("the attributes hold a control character")
     } else if target.protocol == Protocol::Mysql && target.target_session_attrs.is_some() {
         Some("the attributes are libpq's")
-    } else if format == Format::MyCnf && target.mode == Mode::VerifyCa {
+    } else if target.protocol == Protocol::Mysql
+        && matches!(format, Format::MyCnf | Format::Shell)
+        && target.mode == Mode::VerifyCa
+    {
         Some("its readers verify all or nothing")
     } else if format == Format::MyCnf && texts[..4].iter().chain([&path]).any(|text| is_long(text)) {
         Some("its readers would cut a line")
@@ -159,7 +162,9 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
     if !matches!(format, Format::Pgpass | Format::Dotenv) {
         all.push(("connect_timeout", &seconds));
     }
-    if is_bound(target) && matches!(format, Format::Uri | Format::Keyword | Format::Env | Format::Json) {
+    if is_bound(target)
+        && matches!(format, Format::Uri | Format::Keyword | Format::Env | Format::Shell | Format::Json)
+    {
         all.push(("channel_binding", "require"));
     }
     if let (Format::Json, Trust::Private { pem }) = (format, target.trust) {
@@ -186,7 +191,7 @@ fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, St
     let ca_file = target.ca_file.filter(|_| target.mode != Mode::Plaintext);
     all.extend(ca_file.map(|path| ("ssl-ca", path)));
     match format {
-        Format::MyCnf => {
+        Format::MyCnf | Format::Shell => {
             all.extend([
                 ("database", target.dbname),
                 ("protocol", "tcp"),
@@ -196,7 +201,7 @@ fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, St
         }
         _ => all.extend([("dbname", target.dbname), ("ssl-mode", mode)]),
     }
-    if matches!(format, Format::MyCnf | Format::Json) {
+    if matches!(format, Format::MyCnf | Format::Shell | Format::Json) {
         all.push(("connect-timeout", &seconds));
     }
     if format == Format::Json {
@@ -225,7 +230,7 @@ fn expected_of_querycop(target: &Target<'_>) -> BTreeMap<String, String> {
 fn lines(format: Format, target: &Target<'_>) -> usize {
     match format {
         Format::Uri | Format::Keyword | Format::Json => 0,
-        Format::Dotenv | Format::Pgpass => 1,
+        Format::Dotenv | Format::Pgpass | Format::Shell => 1,
         Format::MyCnf => expected(format, target).len() + 2,
         Format::QuerycopEnv => expected(format, target).len(),
         Format::Env => expected(format, target).len() + 1,

@@ -47,6 +47,7 @@ formats! {
     Dotenv  "dotenv"  dotenv:  "a line DATABASE_URL=… for a .env file";
     Pgpass  "pgpass"  pgpass:  "a line for libpq's password file; TLS is not part of it";
     MyCnf   "my-cnf"  my_cnf:  "an option file for the clients of MariaDB; those of MySQL refuse it";
+    Shell   "shell"   shell:   "a command that opens a session with psql or mariadb, without the secret in the process list";
     Json    "json"    json:    "the parameters as a JSON object, with the CA in ca_pem";
     QuerycopEnv "querycop-env" querycop_env: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
 }
@@ -179,7 +180,7 @@ mod tests {
         let message = |text: &str| text.parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             message("url"),
-            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, my-cnf, json, querycop-env (did you mean uri?)"
+            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, my-cnf, shell, json, querycop-env (did you mean uri?)"
         );
         assert!(message("DotEnv").ends_with("(did you mean dotenv?)"));
         assert!(message("jdbc-with-a-long-name").ends_with("json, querycop-env"));

@@ -7,6 +7,7 @@ pub(super) mod keyword;
 pub(super) mod my_cnf;
 pub(super) mod pgpass;
 pub(super) mod querycop_env;
+pub(super) mod shell;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{

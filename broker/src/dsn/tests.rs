@@ -166,7 +166,7 @@ fn a_token_for_mysql_goes_in_clear_text_to_verified_servers_alone() {
         assert!(error.contains("use `my-cnf`, or `json`"), "{error}");
     }
     let usable: Vec<_> = Format::for_login(Protocol::Mysql, true).collect();
-    assert_eq!(usable, [Format::MyCnf, Format::Json, Format::QuerycopEnv]);
+    assert_eq!(usable, [Format::MyCnf, Format::Shell, Format::Json, Format::QuerycopEnv]);
     for mode in [Mode::VerifyCa, Mode::Plaintext] {
         for format in [Format::MyCnf, Format::Json] {
             let error = render(format, mode).unwrap_err();
@@ -240,11 +240,11 @@ fn a_format_for_other_databases_names_those_that_fit() {
         |format, protocol| render_with(format, |target| target.protocol = protocol).unwrap_err().to_string();
     assert_eq!(
         error(Format::Pgpass, Protocol::Mysql),
-        "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, json, querycop-env"
+        "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, shell, json, querycop-env"
     );
     assert_eq!(
         error(Format::MyCnf, Protocol::Postgres),
-        "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, json, querycop-env"
+        "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, shell, json, querycop-env"
     );
 }
 

@@ -13,6 +13,7 @@ mod odd;
 mod planetscale;
 mod postgres;
 mod rds;
+mod rds_mysql;
 mod scene;
 mod session;
 mod subject;
@@ -74,9 +75,14 @@ rows! {
     mysql_rotated_password: mysql::Own, RotatedPassword, [odd_names];
     planetscale_postgres_dynamic_user: planetscale::Shop, DynamicUser, [api];
     planetscale_mysql_dynamic_user: planetscale::Store, DynamicUser, [api];
+    planetscale_postgres_rotated_password: planetscale::Shop, RotatedPassword, [api];
+    planetscale_mysql_rotated_password: planetscale::Store, RotatedPassword, [api];
     neon_dynamic_user: neon::Branch, DynamicUser, [api, odd_names];
     neon_rotated_password: neon::Branch, RotatedPassword, [api, odd_names];
     db9_dynamic_user: db9::Tenant, DynamicUser, [api, odd_names];
+    db9_rotated_password: db9::Tenant, RotatedPassword, [api, odd_names];
     db9_connect_token: db9::Tenant, ConnectToken, [api, odd_names];
-    rds_connect_token: rds::Cluster, ConnectToken, [];
+    rds_connect_token: rds::Cluster<false>, ConnectToken, [];
+    rds_dynamic_user: rds::Cluster<true>, DynamicUser, [];
+    rds_mysql_connect_token: rds_mysql::Cluster, ConnectToken, [];
 }

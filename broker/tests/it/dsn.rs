@@ -114,6 +114,7 @@ fn read(protocol: Protocol, format: Format, texts: &[String]) -> Vec<Read> {
         (Protocol::Mysql, Format::Dotenv) => mysql::read_uris(&shell::read_dotenv(texts)),
         (_, Format::QuerycopEnv) => shell::read_querycop_env(texts),
         (_, Format::MyCnf) => mysql::read_option_files(texts),
+        (_, Format::Shell) => shell::read_commands(protocol, texts),
         (_, Format::Uri | Format::Keyword) => libpq::read(texts),
         (_, Format::Env) => shell::read_env(texts),
         (_, Format::Dotenv) => libpq::read(&shell::read_dotenv(texts)),

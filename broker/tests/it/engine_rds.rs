@@ -3,7 +3,7 @@
 mod credentials;
 mod formats;
 mod inspect;
-mod mysql;
+pub(crate) mod mysql;
 mod tokens;
 mod users;
 
@@ -21,6 +21,9 @@ struct Scene {
 }
 
 const REGION: &str = "eu-central-1";
+
+/// Of `broker_admin`.
+pub(crate) const ADMIN_PASSWORD: &str = "not-a-secret-that-anyone-needs";
 
 /// The only user in `rds_iam`, at first.
 pub(crate) const READER: &str = "app_reader";

@@ -28,6 +28,8 @@ pub(super) fn read(protocol: Protocol, format: Format, text: &str) -> Read {
         Format::Pgpass => pgpass(text),
         Format::MyCnf => my_cnf(text),
         Format::QuerycopEnv => assignments(text),
+        Format::Shell if protocol == Protocol::Mysql => mariadb(text),
+        Format::Shell => psql(text),
         Format::Json => json(text),
     }
 }
@@ -136,6 +138,50 @@ fn assignments(text: &str) -> Read {
         let (name, value) = line.split_once('=').unwrap();
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:".contains(letter);
         let value = if value.chars().all(plain) { value.to_owned() } else { word(value) };
+        add(&mut read, name, value);
+    }
+    read
+}
+
+/// A command with its arguments, where all that is not plain is quoted.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut letters) = (vec![String::new()], command.chars().peekable());
+    while let Some(letter) = letters.next() {
+        let last = words.last_mut().unwrap();
+        match letter {
+            ' ' => words.push(String::new()),
+            '\'' => *last += &until(&mut letters, '\'', None),
+            '\\' => last.push(letters.next().unwrap()),
+            plain => {
+                assert!(
+                    plain.is_ascii_alphanumeric() || "-_=".contains(plain),
+                    "{plain:?} stands outside of quotes"
+                );
+                last.push(plain);
+            }
+        }
+    }
+    words
+}
+
+fn psql(text: &str) -> Read {
+    let (unset, command) = text.strip_prefix("(unset ").unwrap().split_once("; ").unwrap();
+    assert!(unset.contains("PGSERVICE") && unset.contains("PGHOSTADDR"));
+    let words = words(command.strip_suffix(")\n").unwrap());
+    let [password, program, conninfo] = &words[..] else { panic!("{words:?}") };
+    assert_eq!(program, "psql");
+    let mut read = keyword(conninfo);
+    add(&mut read, "password", password.strip_prefix("PGPASSWORD=").unwrap());
+    read
+}
+
+fn mariadb(text: &str) -> Read {
+    let words = words(text.strip_suffix('\n').unwrap());
+    assert_eq!(words[1..3], ["mariadb", "--no-defaults"]);
+    let mut read = Read::new();
+    add(&mut read, "password", words[0].strip_prefix("MYSQL_PWD=").unwrap());
+    for option in &words[3..] {
+        let (name, value) = option.strip_prefix("--").unwrap().split_once('=').unwrap();
         add(&mut read, name, value);
     }
     read

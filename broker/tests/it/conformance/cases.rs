@@ -11,7 +11,7 @@ use dsn_broker::model::CredentialKind;
 use serde_json::json;
 
 use super::kind::abilities;
-use super::scene::{self, Scene, is_locked_out, text, time, works};
+use super::scene::{self, Scene, is_locked_out, is_refused, text, time, works};
 use super::{Session, Subject};
 
 /// What fails from here on fails at this step.

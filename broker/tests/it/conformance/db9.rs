@@ -35,16 +35,27 @@ impl Subject for Tenant {
     }
 
     async fn credential(&self, kind: CredentialKind, settings: &Settings) -> Value {
+        if kind == CredentialKind::RotatedPassword {
+            let users = ["a", "b"].map(|which| format!("pair_{}_{which}", settings.target));
+            for user in &users {
+                let sql = format!("create role {user} login in role orders_ro");
+                self.db9.postgres().execute("postgres", &sql).await.unwrap();
+            }
+            return json!({ "kind": kind, "users": users, "rotate": "manual" });
+        }
         let role = if kind == CredentialKind::ConnectToken { "ninth-token" } else { "ninth-user" };
         settings.config["roles"][role]["credential"].clone()
     }
 
     async fn odd(&self, kind: CredentialKind, settings: &Settings) -> Value {
         let server = self.db9.postgres();
-        if kind == CredentialKind::ConnectToken {
-            let (sql, [user, _]) = odd::pair(settings, "orders_ro", "admin");
+        if kind != CredentialKind::DynamicUser {
+            let (sql, users) = odd::pair(settings, "orders_ro", "admin");
             server.execute("postgres", &sql).await.unwrap();
-            return json!({ "kind": kind, "username": user });
+            return match kind {
+                CredentialKind::ConnectToken => json!({ "kind": kind, "username": users[0] }),
+                _ => odd::adopted(settings, &users),
+            };
         }
         let (sql, group) = odd::group(settings, "orders_ro", "admin");
         server.execute("postgres", &sql).await.unwrap();
@@ -69,13 +80,14 @@ impl Subject for Tenant {
 
     fn calls(&self, kind: CredentialKind) -> Calls<'_> {
         let path = |what| format!("/customer/databases/{}/{what}", self.db9.tenant());
-        let is_token = kind == CredentialKind::ConnectToken;
-        Calls {
-            api: self.db9.api(),
-            make: ("POST", path(if is_token { "connect-token" } else { "users" })),
-            end: (!is_token).then(|| ("DELETE", path("users"))),
-            repeats: false,
-        }
+        let (make, end) = match kind {
+            CredentialKind::ConnectToken => ("connect-token", None),
+            CredentialKind::DynamicUser => ("users", Some(("DELETE", path("users")))),
+            CredentialKind::RotatedPassword => ("sql", Some(("POST", path("sql")))),
+        };
+        // The password in force can be tried.
+        let shows = kind == CredentialKind::RotatedPassword;
+        Calls { api: self.db9.api(), make: ("POST", path(make)), end, repeats: false, shows }
     }
 
     async fn pass(&self, by: Duration, _: Timestamp) {

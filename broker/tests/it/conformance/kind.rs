@@ -1,6 +1,6 @@
 //! What a kind of credential can do, whichever engine makes it.
 
-use dsn_broker::broker::failpoint::POINTS;
+use dsn_broker::broker::failpoint::{PAIR_POINT, POINTS};
 use dsn_broker::model::CredentialKind;
 
 /// What a kind of credential can do.
@@ -33,6 +33,7 @@ pub fn abilities(kind: CredentialKind) -> Abilities {
 
 /// The fail points that a lease of this kind comes by.
 pub fn points(kind: CredentialKind) -> impl Iterator<Item = &'static str> {
-    let drains = abilities(kind).drains;
-    POINTS.into_iter().filter(move |point| drains || *point != "end.disabled")
+    let Abilities { drains, rotates, .. } = abilities(kind);
+    let points = POINTS.into_iter().filter(move |point| drains || *point != "end.disabled");
+    points.chain(rotates.then_some(PAIR_POINT))
 }

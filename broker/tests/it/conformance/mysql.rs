@@ -66,8 +66,7 @@ impl Subject for Own {
     }
 
     async fn users(&self, prefix: &str) -> Vec<String> {
-        let query = format!("select user from mysql.user where left(user, {}) = '{prefix}'", prefix.len());
-        mariadb().await.query_text("", &query).await.unwrap().lines().map(str::to_owned).collect()
+        users(mariadb().await, prefix).await
     }
 
     async fn make_user(&self, name: &str) {
@@ -81,4 +80,10 @@ impl Subject for Own {
     fn come_back(&self) {
         self.link.mend();
     }
+}
+
+/// The users of a server whose names begin like this.
+pub async fn users(server: &devstack::MariaDb, prefix: &str) -> Vec<String> {
+    let query = format!("select user from mysql.user where left(user, {}) = '{prefix}'", prefix.len());
+    server.query_text("", &query).await.unwrap().lines().map(str::to_owned).collect()
 }

@@ -78,6 +78,7 @@ impl Subject for Branch {
             make: ("GET", "/api/v2/projects/still-lake-12345678/endpoints".to_owned()),
             end: None,
             repeats: true,
+            shows: false,
         }
     }
 

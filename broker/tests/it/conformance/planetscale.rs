@@ -23,6 +23,28 @@ pub type Store = Product<true>;
 
 impl<const MYSQL: bool> Product<MYSQL> {
     const PATH: &str = if MYSQL { PASSWORDS } else { ROLES };
+
+    /// Two names for a role of this configuration; where they are roles these are there.
+    async fn pair(&self, settings: &Settings) -> Value {
+        let users = ["a", "b"].map(|which| format!("pair_{}_{which}", settings.target));
+        let mut pair = json!({ "kind": "rotated_password", "users": users, "rotate": "manual" });
+        if MYSQL {
+            pair["access"] = "reader".into();
+            return pair;
+        }
+        for name in &users {
+            self.make(&json!({ "name": name, "inherited_roles": ["pg_read_all_data"] })).await;
+        }
+        pair
+    }
+
+    async fn make(&self, wish: &Value) {
+        let url = format!("{}{}", self.planetscale.api().url(), Self::PATH);
+        let token = format!("{}:{}", self.token.id, self.token.secret);
+        let request = client(world().await.ca_path()).post(url).header("authorization", token).json(wish);
+        let made = request.send().await.unwrap();
+        assert!(made.status().is_success(), "{made:?}");
+    }
 }
 
 impl<const MYSQL: bool> Subject for Product<MYSQL> {
@@ -44,7 +66,10 @@ impl<const MYSQL: bool> Subject for Product<MYSQL> {
         configured(&self.planetscale, &self.token).await
     }
 
-    async fn credential(&self, _: CredentialKind, settings: &Settings) -> Value {
+    async fn credential(&self, kind: CredentialKind, settings: &Settings) -> Value {
+        if kind == CredentialKind::RotatedPassword {
+            return self.pair(settings).await;
+        }
         let role = if MYSQL { "store-reader" } else { "shop-reader" };
         settings.config["roles"][role]["credential"].clone()
     }
@@ -56,12 +81,7 @@ impl<const MYSQL: bool> Subject for Product<MYSQL> {
     }
 
     async fn make_user(&self, name: &str) {
-        let url = format!("{}{}", self.planetscale.api().url(), Self::PATH);
-        let token = format!("{}:{}", self.token.id, self.token.secret);
-        let body = json!({ "name": name, "ttl": 86400, "role": "reader" });
-        let request = client(world().await.ca_path()).post(url).header("authorization", token).json(&body);
-        let made = request.send().await.unwrap();
-        assert!(made.status().is_success(), "{made:?}");
+        self.make(&json!({ "name": name, "ttl": 86400, "role": "reader" })).await;
     }
 
     fn go_down(&self) {
@@ -72,12 +92,15 @@ impl<const MYSQL: bool> Subject for Product<MYSQL> {
         self.planetscale.api().behave();
     }
 
-    fn calls(&self, _: CredentialKind) -> Calls<'_> {
+    /// A role that is there is reset, for the first password as for the end of the last.
+    fn calls(&self, kind: CredentialKind) -> Calls<'_> {
+        let is_reset = kind == CredentialKind::RotatedPassword && !MYSQL;
         Calls {
             api: self.planetscale.api(),
             make: ("POST", Self::PATH.to_owned()),
-            end: Some(("DELETE", Self::PATH.to_owned())),
+            end: Some((if is_reset { "POST" } else { "DELETE" }, Self::PATH.to_owned())),
             repeats: false,
+            shows: false,
         }
     }
 

@@ -1,31 +1,32 @@
-//! A Postgres at an RDS of the test's own, with a key that may sign for its reader: nobody is asked for a token.
+//! A Postgres at an RDS of the test's own, with a key that may sign for its reader: nobody is asked for a token. With
+//! `ADMIN` the broker has a user of its own there, who makes others.
 
 use std::time::Duration;
 
-use devstack::{Aws, Door, Postgres, Rds};
+use devstack::{Aws, Door, Postgres, Rds, Refusal};
 use dsn_broker::model::CredentialKind;
 use dsn_broker::time::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::postgres::roles;
 use super::{Subject, Words};
-use crate::engine_rds::{READER, configured, fixed, servers};
+use crate::engine_rds::{ADMIN_PASSWORD, READER, configured, fixed, servers};
 use crate::stand::{Settings, seconds};
 
-pub struct Cluster {
+pub struct Cluster<const ADMIN: bool> {
     aws: Aws,
     rds: Rds,
     server: Postgres,
 }
 
-impl Subject for Cluster {
+impl<const ADMIN: bool> Subject for Cluster<ADMIN> {
     const DATABASE: &'static str = "app";
 
     const WORDS: Words = Words {
         may: "select count(*) from app.orders",
         may_not: "insert into app.orders values (8)",
         denied: "42501",
-        locked_out: &["28000 PAM authentication failed"],
+        locked_out: if ADMIN { &["28P01"] } else { &["28000 PAM authentication failed"] },
     };
 
     async fn start() -> Self {
@@ -34,7 +35,18 @@ impl Subject for Cluster {
     }
 
     async fn settings(&self) -> Settings {
-        configured(&self.rds, |settings| fixed(settings, &self.aws.key(&[READER]).unwrap())).await
+        if !ADMIN {
+            let key = self.aws.key(&[READER]).unwrap();
+            return configured(&self.rds, |settings| fixed(settings, &key)).await;
+        }
+        // Nobody signs anything.
+        let mut settings = configured(&self.rds, |_| Value::Null).await;
+        let password = settings.secret("rds-admin", ADMIN_PASSWORD);
+        let app = &mut settings.config["databases"]["app"];
+        app["admin"] = json!({ "username": "broker_admin", "password": password });
+        settings.config["roles"]["app-reader"]["credential"] =
+            json!({ "kind": "dynamic_user", "member_of": ["app_ro"] });
+        settings
     }
 
     async fn credential(&self, _: CredentialKind, settings: &Settings) -> Value {
@@ -46,21 +58,22 @@ impl Subject for Cluster {
     }
 
     async fn make_user(&self, name: &str) {
-        self.server.execute("postgres", &format!("create role {name} login")).await.unwrap();
+        let sql = format!("set role broker_admin; create role {name} login");
+        self.server.execute("postgres", &sql).await.unwrap();
     }
 
-    /// It has no user of its own there.
-    const SWEEPS: bool = false;
+    const SWEEPS: bool = ADMIN;
 
     fn go_down(&self) {
         self.rds.primary.set_door(Door::Closed);
+        self.rds.primary.end_sessions(&Refusal::shutdown(), |_| true);
     }
 
     fn come_back(&self) {
         self.rds.primary.set_door(Door::Open);
     }
 
-    const ASKS: bool = false;
+    const ASKS: bool = ADMIN;
 
     async fn pass(&self, _: Duration, now: Timestamp) {
         self.aws.set_now(seconds(now));

@@ -76,11 +76,16 @@ impl<S: Subject> Scene<S> {
         self.stand.caller(who).delete(&format!("/v1/leases/{}", text(answer, "lease_id"))).await
     }
 
+    /// What an operator hears who wants another one now.
+    pub async fn rotate(&self) -> Answer {
+        let path = format!("/v1/databases/{}/rotate", S::DATABASE);
+        self.stand.caller("operator").post(&path, &json!({ "role": ROLE })).await
+    }
+
     /// Another one than this, whenever it is there.
     pub async fn next(&self, first: &Value) -> Value {
         if abilities(self.kind).rotates {
-            let path = format!("/v1/databases/{}/rotate", S::DATABASE);
-            self.stand.caller("operator").post(&path, &json!({ "role": ROLE })).await.ok();
+            self.rotate().await.ok();
         } else {
             let half = (time(first, "refresh_after") - self.stand.now()).to_std().unwrap();
             self.pass(half).await;
@@ -177,9 +182,14 @@ pub async fn works<S: Subject>(answer: &Value) -> Session {
     session
 }
 
-/// The login is refused.
+/// It lets in nobody any more.
 pub async fn is_locked_out<S: Subject>(dsn: &str) {
-    let refusal = Session::open(dsn).await.err().unwrap_or_else(|| panic!("it lets in"));
+    is_refused::<S>(Session::open(dsn).await);
+}
+
+/// The login is refused.
+pub fn is_refused<S: Subject>(login: Result<Session, String>) {
+    let refusal = login.err().unwrap_or_else(|| panic!("it lets in"));
     assert!(S::WORDS.locked_out.iter().any(|word| refusal.starts_with(word)), "{refusal}");
 }
 

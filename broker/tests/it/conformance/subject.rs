@@ -84,6 +84,8 @@ pub struct Calls<'a> {
     pub end: Option<(&'static str, String)>,
     /// Whether it is asked again where that does no harm.
     pub repeats: bool,
+    /// Whether the broker can see what was done where the answer is lost.
+    pub shows: bool,
 }
 
 impl Calls<'_> {

@@ -22,7 +22,7 @@ pub(super) fn expected(case: &Case, format: Format) -> Read {
     let mut add = |key: &str, value: &str| drop(expected.insert(key.to_owned(), value.to_owned()));
     let timeout = case.connect_timeout.to_string();
     match format {
-        Format::MyCnf => {
+        Format::MyCnf | Format::Shell => {
             add("database", &case.dbname);
             add("protocol", "tcp");
             add("connect-timeout", &timeout);

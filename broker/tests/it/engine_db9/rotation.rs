@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use devstack::{Answer as ApiAnswer, Db9, Fault};
 use dsn_broker::time::{Clock as _, ManualClock, SystemClock};
-use reqwest::{Method, StatusCode, header};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Site, db9, settings};
@@ -84,46 +84,6 @@ fn resets(site: &Site) -> usize {
 }
 
 #[test]
-fn a_pair_is_rotated_and_what_was_promised_is_kept() {
-    run(async {
-        let site = site(ORDINARY).await;
-        let first = site.dsn(ROLE).await;
-        assert_eq!(user(&site, &first), "report_a");
-        assert_eq!(first["parameters"]["port"], site.db9.edge().port());
-        assert!(works(&first).await);
-        let refused = psql(text(&first, "dsn"), "insert into app.orders values (3)").await;
-        assert!(refused.stderr.contains("permission denied"), "{refused:?}");
-
-        rotate(&site).await.ok();
-        let second = site.dsn(ROLE).await;
-        assert_eq!(user(&site, &second), "report_b");
-        assert!(works(&first).await && works(&second).await);
-        let too_soon = rotate(&site).await;
-        assert_eq!(too_soon.told(), (503, "engine-unavailable".to_owned()));
-        let after: u64 = too_soon.headers["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!((3000..=3600).contains(&after), "{after}");
-
-        // Who has no cache finds it in the ledger, with the same way in.
-        let mut other = site.settings.replica();
-        other.config["cache"] = json!({ "local": {} });
-        let other = Stand::at(other, site.clock.clone()).await;
-        let there = other.dsn(ROLE).await;
-        assert_eq!((&there["dsn"], &there["lease_id"]), (&second["dsn"], &second["lease_id"]));
-        other.stop().await;
-
-        site.clock.advance(HOUR);
-        until_state(&site, &first, "revoked").await;
-        assert!(!works(&first).await && works(&second).await);
-        rotate(&site).await.ok();
-        let third = site.dsn(ROLE).await;
-        assert_eq!(user(&site, &third), "report_a");
-        assert!(!works(&first).await && works(&second).await && works(&third).await);
-        assert_eq!(resets(&site), 0);
-        site.stop().await;
-    });
-}
-
-#[test]
 fn the_password_of_admin_is_made_up_by_db9_and_the_one_before_is_kept_for_as_long() {
     run(async {
         let site = site(SUPERUSERS).await;
@@ -173,7 +133,7 @@ fn admin_is_not_rotated_unless_the_operator_says_so_and_never_alone() {
 }
 
 #[test]
-fn a_password_is_adopted_only_if_it_is_the_right_one() {
+fn a_password_that_is_not_the_right_one_is_not_adopted() {
     run(async {
         let (db9, mut settings) = paired(ORDINARY).await;
         let set = "alter role report_b password 'Adopted-password-1'";
@@ -181,67 +141,44 @@ fn a_password_is_adopted_only_if_it_is_the_right_one() {
         settings.config["roles"][ROLE]["credential"]["adopt"] =
             json!({ "username": "report_b", "password": settings.secret("adopted", "Adopted-password-2") });
         let site = Site { stand: Stand::on(settings).await, db9 };
-        assert_eq!(site.try_dsn(ROLE).await.told(), (502, "engine-refused".to_owned()));
-        let Site { stand, db9 } = site;
-        let settings = stand.stop().await;
-        settings.secret("adopted", "Adopted-password-1");
-        let site = Site { stand: Stand::again(settings).await, db9 };
-        let adopted = site.dsn(ROLE).await;
-        assert_eq!(adopted["parameters"]["password"], "Adopted-password-1");
-        assert!(works(&adopted).await);
+        let refused = site.try_dsn(ROLE).await;
+        assert_eq!(refused.told(), (502, "engine-refused".to_owned()));
+        let lines = log::of_request(refused.headers["x-request-id"].to_str().unwrap());
+        let why = "correct it, or leave `adopt` out";
+        assert!(lines.iter().any(|line| line.to_string().contains(why)), "{lines:#?}");
         site.stop().await;
     });
 }
 
 #[test]
-fn whichever_step_a_crash_hits_the_password_in_use_goes_on() {
-    for point in ["mint.pending", "mint.created", "mint.active", "mint.cached"] {
-        run(recovers_from(point, ORDINARY));
-    }
-    // Where DB9 has made a password up that nobody has read.
-    run(recovers_from("mint.created", ["admin_b", "admin"]));
-}
+fn what_db9_made_up_and_a_crash_kept_from_us_is_good_no_more() {
+    run(async {
+        let Site { stand, db9 } = site(["admin_b", "admin"]).await;
+        let first = stand.dsn(ROLE).await;
+        let settings = stand.stop().await;
 
-async fn recovers_from(point: &str, users: [&str; 2]) {
-    let Site { stand, db9 } = site(users).await;
-    let first = stand.dsn(ROLE).await;
-    let settings = stand.stop().await;
+        let process = Process::again(settings, &[("DSN_BROKER_FAIL", "mint.created")]).await;
+        let call = process.request("operator", Method::POST, "/v1/databases/ninth/rotate");
+        assert!(call.json(&json!({ "role": ROLE })).send().await.is_err());
+        let (_, settings, _) = process.ended().await;
+        assert!(works(&first).await);
+        let left = db9.admin_password();
+        record::secret(&left);
 
-    let process = Process::again(settings, &[("DSN_BROKER_FAIL", point)]).await;
-    let call = process.request("operator", Method::POST, "/v1/databases/ninth/rotate");
-    assert!(call.json(&json!({ "role": ROLE })).send().await.is_err(), "{point}");
-    let (_, settings, _) = process.ended().await;
-    assert!(works(&first).await, "{point}");
-    let left = db9.admin_password();
-    record::secret(&left);
-
-    // Past the deadline of what is pending, and past every claim; not past what was promised.
-    let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(600));
-    let site = Site { stand: Stand::at(settings, clock).await, db9 };
-    let recorded = matches!(point, "mint.active" | "mint.cached");
-    site.until(|| async {
-        let _ = site.dsn(ROLE).await;
-        let states = "select string_agg(state, ' ' order by id) from leases where due_at is not null";
-        let states = site.at_ledger(states).await;
-        // Where the rotation was on record, it is finished; where it was not, it is undone.
-        let done = if recorded { "draining active" } else { "active" };
-        if states == done { Ok(()) } else { Err(format!("{point}: {states}")) }
-    })
-    .await;
-    let present = site.dsn(ROLE).await;
-    assert_eq!(user(&site, &present), users[usize::from(recorded)], "{point}");
-    assert!(works(&present).await && works(&first).await, "{point}");
-    if users.contains(&"admin") {
-        assert_ne!(site.db9.admin_password(), left, "what nobody has read is good no more");
-    }
-
-    // And it goes on from there.
-    site.clock.advance(HOUR);
-    rotate(&site).await.ok();
-    let next = site.dsn(ROLE).await;
-    assert!(works(&next).await && works(&present).await, "{point}");
-    assert_ne!(user(&site, &next), user(&site, &present), "{point}");
-    site.stop().await;
+        // Past the deadline of what is pending, and past every claim; not past what was promised.
+        let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(600));
+        let site = Site { stand: Stand::at(settings, clock).await, db9 };
+        until_undone(&site).await;
+        assert_ne!(site.db9.admin_password(), left);
+        let present = site.dsn(ROLE).await;
+        assert_eq!(present["dsn"], first["dsn"]);
+        assert!(works(&present).await);
+        rotate(&site).await.ok();
+        let next = site.dsn(ROLE).await;
+        assert_eq!(user(&site, &next), "admin");
+        assert!(works(&next).await && works(&present).await);
+        site.stop().await;
+    });
 }
 
 fn json_fault(status: StatusCode) -> ApiAnswer {
@@ -254,30 +191,16 @@ fn what_the_api_refuses_is_undone_and_the_password_in_use_goes_on() {
         let site = site(ORDINARY).await;
         let first = site.dsn(ROLE).await;
         let sql = format!("/customer/databases/{}/sql", site.db9.tenant());
-        let unavailable = || (503, "engine-unavailable".to_owned());
-        for (answer, told, after) in [
-            (json_fault(StatusCode::NOT_FOUND), (502, "engine-refused".to_owned()), None),
-            (json_fault(StatusCode::LOCKED), unavailable(), Some("1")),
-            (
-                json_fault(StatusCode::TOO_MANY_REQUESTS).header(header::RETRY_AFTER, 2),
-                unavailable(),
-                Some("2"),
-            ),
-            (json_fault(StatusCode::TOO_MANY_REQUESTS), unavailable(), Some("10")),
-        ] {
-            let shown = format!("{answer:?}");
-            site.db9.api().misbehave("POST", &sql, 1, Fault::answer(answer));
-            let answer = rotate(&site).await;
-            assert_eq!(answer.told(), told, "{shown}");
-            let said = answer.headers.get("retry-after").map(|after| after.to_str().unwrap());
-            assert_eq!(said, after, "{shown}");
-            until_undone(&site).await;
-            assert!(works(&site.dsn(ROLE).await).await, "{shown}");
-        }
+        site.db9.api().misbehave("POST", &sql, 1, Fault::answer(json_fault(StatusCode::NOT_FOUND)));
+        assert_eq!(rotate(&site).await.told(), (502, "engine-refused".to_owned()));
+        until_undone(&site).await;
+        assert!(works(&site.dsn(ROLE).await).await);
         assert_eq!(site.dsn(ROLE).await["lease_id"], first["lease_id"]);
         rotate(&site).await.ok();
         let second = site.dsn(ROLE).await;
+        assert_eq!((user(&site, &first), user(&site, &second)), ("report_a", "report_b"));
         assert!(works(&first).await && works(&second).await);
+        assert_eq!(resets(&site), 0);
         site.stop().await;
     });
 }
@@ -313,29 +236,27 @@ fn an_answer_that_is_lost_is_not_asked_for_twice() {
 }
 
 #[test]
-fn after_an_incident_sessions_are_ended_and_nobody_knows_the_password() {
-    for users in [ORDINARY, SUPERUSERS] {
-        run(async {
-            let site = site(users).await;
-            let leaked = site.dsn(ROLE).await;
-            let dsn = text(&leaked, "dsn").to_owned();
-            let session = tokio::spawn(async move { psql(&dsn, "select pg_sleep(600)").await });
-            site.until(|| async {
-                let sessions = site.db9.edge().sessions();
-                if sessions == 1 { Ok(()) } else { Err(format!("{sessions} sessions")) }
-            })
-            .await;
-            let incident = json!({ "role": ROLE, "reason": "leaked" });
-            site.caller("operator").post("/v1/revocations", &incident).await.ok();
-            let ended = session.await.unwrap();
-            assert!(!ended.ok && ended.stderr.contains("terminating connection"), "{ended:?}");
-            until_state(&site, &leaked, "revoked").await;
-            assert!(!works(&leaked).await);
-            record::secret(&site.db9.admin_password());
-            assert!(works(&site.dsn(ROLE).await).await);
-            site.stop().await;
-        });
-    }
+fn after_an_incident_sessions_of_admin_are_ended_and_nobody_knows_the_password() {
+    run(async {
+        let site = site(SUPERUSERS).await;
+        let leaked = site.dsn(ROLE).await;
+        let dsn = text(&leaked, "dsn").to_owned();
+        let session = tokio::spawn(async move { psql(&dsn, "select pg_sleep(600)").await });
+        site.until(|| async {
+            let sessions = site.db9.edge().sessions();
+            if sessions == 1 { Ok(()) } else { Err(format!("{sessions} sessions")) }
+        })
+        .await;
+        let incident = json!({ "role": ROLE, "reason": "leaked" });
+        site.caller("operator").post("/v1/revocations", &incident).await.ok();
+        let ended = session.await.unwrap();
+        assert!(!ended.ok && ended.stderr.contains("terminating connection"), "{ended:?}");
+        until_state(&site, &leaked, "revoked").await;
+        assert!(!works(&leaked).await);
+        record::secret(&site.db9.admin_password());
+        assert!(works(&site.dsn(ROLE).await).await);
+        site.stop().await;
+    });
 }
 
 #[test]

@@ -158,49 +158,6 @@ impl Session {
 }
 
 #[test]
-fn a_pair_is_rotated_and_what_was_promised_is_kept() {
-    run(async {
-        for pair in PAIRS {
-            let scene = Scene::of(&[pair]).await;
-            let first = scene.rotated(pair).await;
-            assert!(works(&first).await);
-            let mut session = Session::open(&first).await;
-            scene.rotate(pair).await.ok();
-            let second = scene.rotated(pair).await;
-            assert_ne!(first["parameters"]["user"], second["parameters"]["user"]);
-            assert!(works(&first).await && works(&second).await && session.goes_on().await);
-            assert_eq!(
-                scene.rotate(pair).await.problem(),
-                "engine-unavailable",
-                "the first is promised still"
-            );
-            // Who has no cache finds it in the ledger, with the same way in.
-            let mut other = scene.stand.settings.replica();
-            other.config["cache"] = json!({ "local": {} });
-            let other = Stand::at(other, scene.stand.clock.clone()).await;
-            let there = other.caller("app-orders").dsn(pair.role).await;
-            assert_eq!((&there["dsn"], &there["lease_id"]), (&second["dsn"], &second["lease_id"]));
-            other.stop().await;
-
-            scene.stand.clock.advance(HOUR);
-            scene.until_later("active").await;
-            assert!(!works(&first).await && works(&second).await);
-            assert!(!session.goes_on().await, "the provider ends sessions with the password");
-            let left: &[&str] = if pair.database == "shop" { &USERS } else { &USERS[1..] };
-            assert_eq!(scene.planetscale.live(), left);
-            scene.rotate(pair).await.ok();
-            let third = scene.rotated(pair).await;
-            assert!(!works(&first).await && works(&second).await && works(&third).await);
-            assert_eq!(scene.planetscale.live(), USERS);
-            if pair.database == "shop" {
-                assert_eq!(first["parameters"]["user"], third["parameters"]["user"]);
-            }
-            scene.end().await;
-        }
-    });
-}
-
-#[test]
 fn after_an_incident_nobody_knows_a_password_and_sessions_are_ended() {
     run(async {
         for pair in PAIRS {

@@ -143,7 +143,7 @@ fn an_admin_with_a_password_goes_on_without_them() {
     run(async {
         let mut scene = Scene::new(|_, _| Value::Null).await;
         let giver = KeyGiver::start(world().await.ca(), &scene.aws, &[READER]).await.unwrap();
-        let password = scene.settings.secret("rds-admin", "not-a-secret-that-anyone-needs");
+        let password = scene.settings.secret("rds-admin", ADMIN_PASSWORD);
         let app = &mut scene.settings.config["databases"]["app"];
         app["rds"]["credentials"] = json!({ "instance_role": { "url": giver.imds_url() } });
         app["admin"] = json!({ "username": "broker_admin", "password": password });

@@ -39,6 +39,7 @@ async fn shell(format: Format, text: &str, parts: &Value) -> String {
         Format::Json => {
             r#"PGPASSWORD="$(python3 -c "import json,sys; print(json.load(open(sys.argv[1]))[\"password\"])" "$FILE")" $PSQL "$REST""#
         }
+        Format::Shell => r#"printf '%s\n' "\\copy ($QUERY) to stdout delimiter '|'" | sh "$FILE"; :"#,
         Format::MyCnf | Format::QuerycopEnv => unreachable!("{format} is no way to connect"),
     };
     let part = |name: &str| parts[name].as_str().map_or_else(|| parts[name].to_string(), str::to_owned);

@@ -65,7 +65,7 @@ fn a_wrong_key_is_a_mistake() {
 fn with_a_user_of_its_own_it_says_what_the_user_lacks() {
     run(async {
         let mut scene = Scene::with_key().await;
-        let password = scene.settings.secret("rds-admin", "not-a-secret-that-anyone-needs");
+        let password = scene.settings.secret("rds-admin", ADMIN_PASSWORD);
         let admin = json!({ "username": "broker_admin", "password": password });
         scene.settings.config["databases"]["app"]["admin"] = admin;
         scene
@@ -92,7 +92,7 @@ fn with_a_user_of_its_own_it_says_what_the_user_lacks() {
 fn a_group_whose_members_need_tokens_is_a_mistake_for_users_with_passwords() {
     run(async {
         let mut scene = Scene::with_key().await;
-        let password = scene.settings.secret("rds-admin", "not-a-secret-that-anyone-needs");
+        let password = scene.settings.secret("rds-admin", ADMIN_PASSWORD);
         let admin = json!({ "username": "broker_admin", "password": password });
         scene.settings.config["databases"]["app"]["admin"] = admin;
         let mut reader = role("workload");

@@ -4,12 +4,12 @@ mod inspect;
 mod tokens;
 mod users;
 
-use devstack::{Aws, MariaDb, MysqlEdge, RdsMysql};
+use devstack::{Aws, AwsKey, MariaDb, MysqlEdge, RdsMysql};
 use serde_json::{Value, json};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions as _, MySqlConnection};
 
-use super::{READER, REGION, fixed};
+use super::{ADMIN_PASSWORD, READER, REGION, fixed};
 use crate::stand::mariadb::mariadb_client;
 use crate::stand::{Outcome, Settings, Stand, seconds, unique, world};
 
@@ -24,40 +24,15 @@ struct Scene {
 impl Scene {
     /// With `app-reader` for `app-*`, and a key that may sign for these users.
     async fn new(users: &[&str]) -> Self {
-        let ca = world().await.ca();
-        let server = MariaDb::builder().ca(ca).durable(false).start().await.unwrap();
-        let aws = Aws::new();
-        let token_users = [READER, "token_admin"];
-        let rds = RdsMysql::start(ca, &server, &aws, REGION, &token_users, PREPARE).await.unwrap();
-        let mut settings = Settings::new(world().await, &unique()).await;
-        let endpoint = |edge: &MysqlEdge| json!({ "host": "localhost", "port": edge.port() });
-        settings.config["databases"]["app"] = json!({
-            "engine": "rds",
-            "dbname": "shop",
-            "endpoints": { "primary": endpoint(&rds.primary), "replica": endpoint(&rds.replica) },
-            "tls": { "ca": { "file": settings.ca_path } },
-            "timeout": "20s",
-            "rds": {
-                "protocol": "mysql",
-                "region": REGION,
-                "credentials": fixed(&settings, &aws.key(users).unwrap()),
-            },
-        });
-        settings.config["roles"]["app-reader"] = json!({
-            "database": "app",
-            "credential": { "kind": "connect_token", "username": READER },
-            "ttl": "15m",
-        });
-        let binding =
-            json!({ "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": ["app-reader"] });
-        settings.config["bindings"].as_array_mut().unwrap().push(binding);
+        let (aws, rds, server) = servers().await;
+        let settings = configured(&rds, &aws.key(users).unwrap()).await;
         Self { aws, rds, server, settings }
     }
 
     /// With a user of the broker's own that has a password.
     async fn with_admin() -> Self {
         let mut scene = Self::new(&[READER]).await;
-        let password = scene.settings.secret("rds-admin", "not-a-secret-that-anyone-needs");
+        let password = scene.settings.secret("rds-admin", ADMIN_PASSWORD);
         scene.settings.config["databases"]["app"]["admin"] =
             json!({ "username": "broker_admin", "password": password });
         scene
@@ -70,6 +45,39 @@ impl Scene {
         aws.set_now(seconds(stand.now()));
         Open { aws, rds, server, stand }
     }
+}
+
+/// An account, and a server at RDS.
+pub(crate) async fn servers() -> (Aws, RdsMysql, MariaDb) {
+    let ca = world().await.ca();
+    let server = MariaDb::builder().ca(ca).durable(false).start().await.unwrap();
+    let aws = Aws::new();
+    let token_users = [READER, "token_admin"];
+    let rds = RdsMysql::start(ca, &server, &aws, REGION, &token_users, PREPARE).await.unwrap();
+    (aws, rds, server)
+}
+
+/// A configuration with the server there, and `app-reader` for `app-*`.
+pub(crate) async fn configured(rds: &RdsMysql, key: &AwsKey) -> Settings {
+    let mut settings = Settings::new(world().await, &unique()).await;
+    let endpoint = |edge: &MysqlEdge| json!({ "host": "localhost", "port": edge.port() });
+    settings.config["databases"]["app"] = json!({
+        "engine": "rds",
+        "dbname": "shop",
+        "endpoints": { "primary": endpoint(&rds.primary), "replica": endpoint(&rds.replica) },
+        "tls": { "ca": { "file": settings.ca_path } },
+        "timeout": "20s",
+        "rds": { "protocol": "mysql", "region": REGION, "credentials": fixed(&settings, key) },
+    });
+    settings.config["roles"]["app-reader"] = json!({
+        "database": "app",
+        "credential": { "kind": "connect_token", "username": READER },
+        "ttl": "15m",
+    });
+    let binding =
+        json!({ "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": ["app-reader"] });
+    settings.config["bindings"].as_array_mut().unwrap().push(binding);
+    settings
 }
 
 /// The same with a running broker.

@@ -4,46 +4,6 @@ use super::*;
 use crate::stand::run;
 
 #[test]
-fn a_token_lets_in_as_its_user_and_no_further() {
-    run(async {
-        let open = Scene::with_key().await.open().await;
-        let dsn = open.dsn("app-a").await;
-        assert_eq!(query(&dsn, "select current_user, id from app.orders").await.stdout, "app_reader|7");
-        let insert = query(&dsn, "insert into app.orders values (8)").await;
-        assert!(insert.stderr.contains("permission denied for table orders"), "{insert:?}");
-
-        assert_eq!((&dsn["credential"], &dsn["engine"]), (&json!("connect_token"), &json!("rds")), "{dsn}");
-        assert_eq!(dsn["renewable"], false);
-        let moment = |name: &str| dsn[name].as_str().unwrap().parse::<dsn_broker::time::Timestamp>().unwrap();
-        let life = (moment("expires_at") - moment("issued_at")).num_milliseconds();
-        assert!((890_000..=900_000).contains(&life), "{life} ms");
-
-        // Shared by default, until half of its life is over.
-        assert_eq!(open.dsn("app-a").await["parameters"]["password"], dsn["parameters"]["password"]);
-        open.pass(8);
-        let next = open.dsn("app-a").await;
-        assert_ne!(next["parameters"]["password"], dsn["parameters"]["password"]);
-        assert_eq!(query(&next, "select 1").await.stdout, "1");
-        assert_eq!(open.rds.reasons(), Vec::<String>::new());
-        open.close().await;
-    });
-}
-
-#[test]
-fn an_old_token_starts_no_session() {
-    run(async {
-        let open = Scene::with_key().await.open().await;
-        let dsn = open.dsn("app-a").await;
-        open.pass(14);
-        assert_eq!(query(&dsn, "select 1").await.stdout, "1");
-        open.pass(2);
-        refused(&query(&dsn, "select 1").await);
-        assert_eq!(open.rds.reasons(), ["it has expired"]);
-        open.close().await;
-    });
-}
-
-#[test]
 fn each_endpoint_has_its_own_token() {
     run(async {
         let open = Scene::with_key().await.open().await;

@@ -117,6 +117,7 @@ fn every_format_lets_psql_in() {
                     part("dbname"),
                     part("sslrootcert"),
                 ),
+                "shell" => format!("printf '%s\\n' '\\copy ({WHO}) to stdout' | sh -eu {file}"),
                 "querycop-env" => format!(
                     ". {file}; PGPASSWORD={} psql -wXAtc '{WHO}' \"host=$GATEKEEPER_BACKEND_HOST \
                      port=$GATEKEEPER_BACKEND_PORT sslmode=$GATEKEEPER_BACKEND_TLS_MODE \

@@ -73,7 +73,7 @@ fn each_format_is_for_databases_that_speak_it() {
             formats.map(|format| text(&format["name"]).to_owned()).collect()
         };
         let (mysql, postgres) = (formats("shop-writer"), formats("orders-reader"));
-        let both = ["uri", "dotenv", "json", "querycop-env"].map(str::to_owned);
+        let both = ["uri", "dotenv", "shell", "json", "querycop-env"].map(str::to_owned);
         assert_eq!(mysql.intersection(&postgres).cloned().collect::<BTreeSet<_>>(), both.into());
         for (role, own, others) in [("shop-writer", &mysql, &postgres), ("orders-reader", &postgres, &mysql)]
         {

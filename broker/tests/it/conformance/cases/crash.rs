@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 
+use dsn_broker::broker::failpoint::PAIR_POINT;
 use reqwest::Method;
 
 use super::scene::{LATER, ahead, configured, users};
@@ -29,7 +30,7 @@ async fn at_each<S: Subject>(kind: CredentialKind, points: impl Iterator<Item = 
 
 /// Lets the program die at `point`.
 async fn die_at(kind: CredentialKind, point: &str, settings: Settings) -> Settings {
-    if abilities(kind).rotates && point.starts_with("mint.") {
+    if abilities(kind).rotates && (point.starts_with("mint.") || point == PAIR_POINT) {
         return die_alone(point, settings).await;
     }
     let process = Process::again(settings, &[("DSN_BROKER_FAIL", point)]).await;
@@ -93,7 +94,7 @@ async fn recovers_from<S: Subject>(subject: S, kind: CredentialKind, point: &str
     let on_subject = "select count(*) from audit_events where action = 'lease.issued' and role = 'subject'";
     let issued = scene.stand.at_ledger(on_subject).await;
     let expected = match point {
-        "mint.start" | "mint.pending" | "mint.created" => 1,
+        "mint.start" | "mint.pending" | "mint.created" | PAIR_POINT => 1,
         _ => 2 - usize::from(is_kept),
     };
     assert_eq!(issued, expected.to_string(), "{point}");

@@ -10,6 +10,9 @@ pub async fn names_and_passwords_with_quotes_are_what_they_are<S: Subject>(kind:
     scene.pass(std::time::Duration::ZERO).await;
     let answer = scene.dsn().await;
     works::<S>(&answer).await;
+    if abilities(kind).rotates {
+        assert_eq!(answer["parameters"]["password"], crate::conformance::odd::PASSWORD, "it is adopted");
+    }
     let revoked = scene.revoke(&answer).await.ok();
     let error = scene.stand.at_ledger("select last_error from leases").await;
     assert_eq!(revoked["state"], "revoked", "{error}");

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::*;
+use crate::stand::Stand;
 
 pub async fn others_are_served_and_it_heals_by_itself<S: Subject>(kind: CredentialKind) {
-    let scene =
-        Scene::<S>::with(kind, |config| config["databases"][S::DATABASE]["timeout"] = "2s".into()).await;
-    scene.subject.go_down();
+    let subject = S::start().await;
+    let impatient = |config: &mut Value| config["databases"][S::DATABASE]["timeout"] = "2s".into();
+    let settings = scene::configured(&subject, kind, impatient).await;
+    // Before there is a broker, which may make one without being asked.
+    subject.go_down();
+    let scene = Scene { stand: Stand::on(settings).await, subject, kind };
+    scene.pass(Duration::ZERO).await;
     let answer = scene.ask("app-one").await;
     if S::ASKS {
         assert_eq!(answer.problem(), "engine-unavailable", "{}", answer.text);

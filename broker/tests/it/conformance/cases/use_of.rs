@@ -19,9 +19,7 @@ pub async fn a_dsn_lets_in_and_into_no_more_than_its_role_may<S: Subject>(kind: 
     let denied = session.run(S::WORDS.may_not).await.unwrap_err();
     assert!(denied.starts_with(S::WORDS.denied), "{denied}");
 
-    let mut other = url::Url::parse(text(&answer, "dsn")).unwrap();
-    other.set_password(Some("another")).unwrap();
-    is_locked_out::<S>(other.as_str()).await;
+    is_refused::<S>(Session::open_with(text(&answer, "dsn"), "another").await);
     // Whose certificate another authority has signed is not the server.
     let folder = tempfile::tempdir().unwrap();
     let ca = devstack::Ca::generate().unwrap().write_to(folder.path()).unwrap();
@@ -64,6 +62,12 @@ pub async fn the_next_one_overlaps_with_the_one_before<S: Subject>(kind: Credent
     let first = scene.dsn().await;
     let mut session = works::<S>(&first).await;
     let second = scene.next(&first).await;
+    if abilities(kind).rotates {
+        let too_soon = scene.rotate().await;
+        assert_eq!(too_soon.problem(), "engine-unavailable", "the first is still promised");
+        let after: u64 = too_soon.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((800..=900).contains(&after), "{after}");
+    }
     assert_ne!(second["parameters"]["password"], first["parameters"]["password"]);
     works::<S>(&first).await;
     works::<S>(&second).await;

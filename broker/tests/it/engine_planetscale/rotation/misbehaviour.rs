@@ -1,7 +1,5 @@
 //! Whatever the provider does, the password in use goes on, and there is never more than one of a name.
 
-use axum::http::header;
-
 use super::*;
 
 fn error(status: u16) -> Answer {
@@ -32,17 +30,11 @@ impl Scene {
 }
 
 #[test]
-fn a_refusal_a_pause_and_a_lost_answer_leave_the_password_in_use_alone() {
+fn a_refusal_and_a_lost_answer_leave_the_password_in_use_alone() {
     run(async {
-        let html =
-            || Answer::html(StatusCode::INTERNAL_SERVER_ERROR, "<h1>pscale_pw_should_not_be_seen</h1>");
         for pair in PAIRS {
             for (fault, status) in [
                 (Fault::answer(error(404)), 502),
-                (Fault::answer(error(423)), 503),
-                (Fault::answer(error(429).header(header::RETRY_AFTER, 1_u64)), 503),
-                (Fault::answer(html()), 503),
-                (Fault::answer(html()).after_handling(), 503),
                 (Fault::drop(), 503),
                 (Fault::drop().after_handling(), 503),
             ] {
@@ -63,26 +55,6 @@ fn an_answer_without_the_secret_is_none() {
                 json!({ "id": "x", "name": "report_b", "username": "u", "access_host_url": "localhost" });
             let answer = Answer::json(StatusCode::OK, &whole);
             scene.survives(pair, Fault::answer(answer).after_handling(), 503).await;
-            scene.end().await;
-        }
-    });
-}
-
-#[test]
-fn a_pause_without_a_time_is_ten_seconds_and_changes_nothing() {
-    run(async {
-        for pair in PAIRS {
-            let scene = Scene::of(&[pair]).await;
-            let first = scene.rotated(pair).await;
-            scene.planetscale.api().misbehave("POST", pair.path, 1, Fault::answer(error(429)));
-            let before = scene.planetscale.live();
-            let paused = scene.rotate(pair).await;
-            assert_eq!(
-                (paused.status.as_u16(), &paused.headers["retry-after"]),
-                (503, &"10".parse().unwrap())
-            );
-            assert!(works(&first).await);
-            assert_eq!(scene.planetscale.live(), before);
             scene.end().await;
         }
     });
@@ -120,6 +92,7 @@ fn what_cannot_be_ended_is_shown_and_holds_its_name() {
         for pair in PAIRS {
             let scene = Scene::of(&[pair]).await;
             let first = scene.rotated(pair).await;
+            let mut session = Session::open(&first).await;
             scene.rotate(pair).await.ok();
             scene.planetscale.set_access(&scene.token, "delete_production_branch_password", false);
             scene.stand.clock.advance(HOUR);
@@ -136,11 +109,14 @@ fn what_cannot_be_ended_is_shown_and_holds_its_name() {
             let stuck = scene.shown(pair.database).await["stuck_revocations"].clone();
             assert_eq!(stuck[0]["lease_id"], first["lease_id"]);
             assert_eq!(scene.rotate(pair).await.status, 503, "nobody rests");
-            assert!(works(&first).await, "it is there, and we know");
+            assert!(works(&first).await && session.goes_on().await, "it is there, and we know");
             assert_eq!(scene.planetscale.live(), USERS);
             scene.planetscale.set_access(&scene.token, "delete_production_branch_password", true);
             scene.until_later("active").await;
             assert!(!works(&first).await);
+            assert!(!session.goes_on().await, "the provider ends sessions with the password");
+            let left: &[&str] = if pair.database == "shop" { &USERS } else { &USERS[1..] };
+            assert_eq!(scene.planetscale.live(), left);
             scene.end().await;
         }
     });
@@ -158,11 +134,13 @@ fn a_new_one_is_undone_where_the_old_ones_of_its_name_cannot_be_deleted() {
             .until(|| async {
                 scene.stand.clock.advance(Duration::from_secs(10));
                 let (open, live) = (scene.open().await, scene.planetscale.live());
-                let done = open == "active" && live == ["report_b"];
+                // Of the other name, or of the same where it was undone by then.
+                let done = open == "active" && live.len() == 1;
                 if done { Ok(()) } else { Err(format!("{open} {live:?}")) }
             })
             .await;
         assert!(works(&scene.rotated(STORE).await).await);
+        assert!(scene.asked("DELETE", PASSWORDS).len() > 1, "it was refused once");
         scene.end().await;
     });
 }
@@ -172,6 +150,8 @@ fn what_an_incident_overtakes_is_removed_when_it_is_there() {
     run(async {
         let scene = Scene::of(&[STORE]).await;
         let first = scene.rotated(STORE).await;
+        // Leases of one moment are in no order.
+        scene.stand.clock.advance(Duration::from_secs(1));
         scene.planetscale.api().misbehave("POST", PASSWORDS, 1, Fault::delay(Duration::from_secs(2)));
         let incident = async {
             scene.until_open("active pending").await;
