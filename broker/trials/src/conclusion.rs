@@ -14,7 +14,7 @@ use crate::findings;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::output::Output;
-use crate::setting::Setting;
+use crate::setting::{DATABASES, Setting};
 
 /// What came of a trial.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Report {
     pub points: BTreeMap<&'static str, u32>,
     /// How many DSNs were received.
     pub received: usize,
+    /// How many logins with them worked, by engine.
+    pub logins: BTreeMap<String, u64>,
     /// How many leases there were.
     pub leases: usize,
     /// How often a lease was followed by another one for the same key.
@@ -85,7 +87,7 @@ async fn report(
     }
     let (received, leases) = (notes.received.len(), facts.leases.len());
     output.say(format!("{} kills; deaths at fail points: {:?}", notes.kills, notes.points));
-    output.say(format!("{received} DSNs received, {leases} leases, {} logins", notes.logins));
+    output.say(format!("{received} DSNs received, {leases} leases, logins: {:?}", notes.logins));
     output.say(format!(
         "{} leases had a successor, {} of them before the time, which is excused",
         overlaps.pairs, overlaps.excused
@@ -94,6 +96,7 @@ async fn report(
         kills: notes.kills,
         points: notes.points.clone(),
         received,
+        logins: notes.logins.clone(),
         leases,
         successors: overlaps.pairs,
         excused: overlaps.excused,
@@ -101,17 +104,20 @@ async fn report(
     })
 }
 
-/// Every replica serves again without a restart; answers which do not.
+/// Every replica serves again without a restart, from every database; answers what it does not.
 async fn serves_again(setting: &Arc<Setting>, journal: &Arc<Journal>) -> Vec<String> {
     let mut wrong = Vec::new();
-    for replica in &setting.replicas {
+    for (replica, database) in
+        setting.replicas.iter().flat_map(|replica| DATABASES.map(|database| (replica, database)))
+    {
+        let role = format!("{database}-request");
         let mut caller = Caller::new(setting, journal, "app-0", "instance-0");
         let deadline = Instant::now() + HEALING;
         let mut looks = tokio::time::interval(Duration::from_millis(250));
-        while caller.dsn(replica, "orders-request").await.is_none() {
+        while caller.dsn(replica, &role).await.is_none() {
             looks.tick().await;
             if Instant::now() > deadline {
-                wrong.push(format!("{replica} does not serve again, though all is healed"));
+                wrong.push(format!("{replica} does not serve {role} again, though all is healed"));
                 break;
             }
         }
@@ -121,8 +127,9 @@ async fn serves_again(setting: &Arc<Setting>, journal: &Arc<Journal>) -> Vec<Str
 
 async fn revoke_all(setting: &Arc<Setting>, journal: &Arc<Journal>) {
     let mut operator = Caller::new(setting, journal, "operator", "none");
-    let asked = json!({ "database": "orders", "reason": "the trial is over" });
-    if let Some(replica) = setting.replicas.first() {
+    let Some(replica) = setting.replicas.first() else { return };
+    for database in DATABASES {
+        let asked = json!({ "database": database, "reason": "the trial is over" });
         operator.call(replica, "incident", Method::POST, "/v1/revocations", Some(asked)).await;
     }
 }

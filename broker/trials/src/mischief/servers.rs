@@ -15,7 +15,7 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
         }
         let (world, from, lasts) = (&scene.setting.world, now(), millis(&mut rng, 100..1500));
         let say = |what: &str| scene.output.say(format!("{what} for {lasts:?}"));
-        let kind = match rng.u32(0..5) {
+        let kind = match rng.u32(0..6) {
             0 => {
                 say("Redis stands still");
                 world.redis().pause().await?;
@@ -42,6 +42,15 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
                 world.orders().kill().await?;
                 tokio::time::sleep(lasts).await;
                 world.orders().restart().await?;
+                Kind::Target
+            }
+            // It is not killed: it is not durable here, and could have users again that it had dropped.
+            4 => {
+                say("MariaDB stands still");
+                let mariadb = &scene.setting.mariadb;
+                mariadb.pause().await?;
+                tokio::time::sleep(lasts).await;
+                mariadb.resume().await?;
                 Kind::Target
             }
             _ => {
