@@ -29,6 +29,8 @@ pub struct Report {
     pub logins: BTreeMap<String, u64>,
     /// How many leases there were.
     pub leases: usize,
+    /// How many of them were of a rotated password.
+    pub rotations: usize,
     /// How often a lease was followed by another one for the same key.
     pub successors: u32,
     /// How many of them were made before the time, which was nothing to wonder about.
@@ -86,8 +88,9 @@ async fn report(
         output.say(format!("{asked:>10}: {count:>6} × {how}"));
     }
     let (received, leases) = (notes.received.len(), facts.leases.len());
+    let rotations = facts.leases.iter().filter(|lease| lease.rotated).count();
     output.say(format!("{} kills; deaths at fail points: {:?}", notes.kills, notes.points));
-    output.say(format!("{received} DSNs received, {leases} leases, logins: {:?}", notes.logins));
+    output.say(format!("{received} DSNs received, {leases} leases ({rotations} of a rotated password), logins: {:?}", notes.logins));
     output.say(format!(
         "{} leases had a successor, {} of them before the time, which is excused",
         overlaps.pairs, overlaps.excused
@@ -98,6 +101,7 @@ async fn report(
         received,
         logins: notes.logins.clone(),
         leases,
+        rotations,
         successors: overlaps.pairs,
         excused: overlaps.excused,
         findings: wrong,

@@ -18,6 +18,8 @@ pub(crate) struct LeaseFact {
     pub(crate) reason: Option<String>,
     pub(crate) cache_key: String,
     pub(crate) username: String,
+    /// Whether its user was there before, and stays.
+    pub(crate) rotated: bool,
     pub(crate) created_at: Moment,
     pub(crate) refresh_after: Option<Moment>,
     pub(crate) expires_at: Option<Moment>,
@@ -73,7 +75,8 @@ impl Setting {
     }
 }
 
-const LEASES: &str = "select id, role, state, reason, cache_key, handle ->> 'username' as username, created_at, \
+const LEASES: &str = "select id, role, state, reason, cache_key, handle ->> 'username' as username, \
+                      coalesce(handle ->> 'kind' = 'rotated_password', false) as rotated, created_at, \
                       refresh_after, expires_at, ended_at, due_at, claim is not null as claimed, last_error \
                       from leases";
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{Caller, Dsn};
 use crate::journal::{Journal, Kind, LockedOut, now};
 use crate::login::login;
-use crate::setting::{DATABASES, SHARED, Setting};
+use crate::setting::{DATABASES, PAIR, SHARED, Setting};
 
 /// The callers, until they are told to stop.
 pub(crate) struct Load {
@@ -81,13 +81,20 @@ impl User {
             50..58 => self.caller.dsn(replica, &role("request")).await,
             58..66 => self.caller.fresh(replica, &role("reader")).await,
             66..68 => self.caller.dsn(replica, &role("long")).await,
-            68..78 => {
+            68..72 => {
+                // It is everyone's: it is used, and nobody takes it from all the others.
+                if let Some(dsn) = self.caller.dsn(replica, PAIR).await {
+                    self.log_in(&dsn).await;
+                }
+                None
+            }
+            72..80 => {
                 let Some(dsn) = self.rng.choice(&self.own) else { return };
                 let path = format!("/v1/leases/{}/renew", dsn.lease);
                 self.caller.call(replica, "renew", Method::POST, &path, Some(json!({}))).await;
                 None
             }
-            78..90 => {
+            80..92 => {
                 if self.own.is_empty() {
                     return;
                 }

@@ -26,6 +26,9 @@ pub(crate) struct Setting {
 /// kind, `<database>-<kind>`.
 pub(crate) const DATABASES: [&str; 2] = ["orders", "mysql"];
 
+/// The role whose password is rotated.
+pub(crate) const PAIR: &str = "mysql-pair";
+
 /// The kinds of roles whose leases are shared.
 pub(crate) const SHARED: [&str; 3] = ["reader", "instance", "everyone"];
 
@@ -80,7 +83,9 @@ impl Setting {
 async fn add_mariadb(world: &World, usual: &mut Configuration) -> anyhow::Result<MariaDb> {
     let provided = Provider::Mysql.start(world, usual.folder()).await?;
     let credential = provided.roles.get("mysql-user").and_then(|role| role.get("credential"));
-    usual.merge(&json!({ "databases": provided.databases, "roles": roles("mysql", credential) }));
+    usual.merge(&json!({ "databases": provided.databases, "roles": provided.roles }));
+    usual.merge(&json!({ "roles": roles("mysql", credential) }));
+    usual.merge(&json!({ "roles": { PAIR: { "ttl": "10s" } } }));
     match provided.running {
         Running::Mysql(mariadb) => Ok(mariadb),
         other => bail!("this is no MariaDB: {other:?}"),
@@ -114,6 +119,7 @@ fn shorten(usual: &mut Configuration, timeout: &str) {
         "roles": roles("orders", role("request").get("credential")),
     }));
     let every = DATABASES.iter().flat_map(|database| KINDS.map(|kind| format!("{database}-{}", kind.0)));
+    let every = every.chain([PAIR.to_owned()]);
     usual.merge(&json!({
         "bindings": [{
             "workloads": { "issuer": "cluster", "subject": "app-*" },
