@@ -90,7 +90,10 @@ async fn report(
     let (received, leases) = (notes.received.len(), facts.leases.len());
     let rotations = facts.leases.iter().filter(|lease| lease.rotated).count();
     output.say(format!("{} kills; deaths at fail points: {:?}", notes.kills, notes.points));
-    output.say(format!("{received} DSNs received, {leases} leases ({rotations} of a rotated password), logins: {:?}", notes.logins));
+    output.say(format!(
+        "{received} DSNs received, {leases} leases ({rotations} of a rotated password), logins: {:?}",
+        notes.logins
+    ));
     output.say(format!(
         "{} leases had a successor, {} of them before the time, which is excused",
         overlaps.pairs, overlaps.excused

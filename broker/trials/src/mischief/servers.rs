@@ -7,7 +7,13 @@ use crate::journal::{Kind, now};
 
 /// Now and then one of them stands still or is killed; all run again at the end.
 pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
+    // Each before any comes again, so that a short trial has all of them.
+    let mut deeds: Vec<u32> = Vec::new();
     loop {
+        if deeds.is_empty() {
+            deeds.extend(0..DEEDS);
+            rng.shuffle(&mut deeds);
+        }
         let peace = millis(&mut rng, 2000..6000);
         tokio::select! {
             () = scene.stop.cancelled() => return Ok(()),
@@ -15,7 +21,7 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
         }
         let (world, from, lasts) = (&scene.setting.world, now(), millis(&mut rng, 100..1500));
         let say = |what: &str| scene.output.say(format!("{what} for {lasts:?}"));
-        let kind = match rng.u32(0..6) {
+        let kind = match deeds.pop().unwrap_or_default() {
             0 => {
                 say("Redis stands still");
                 world.redis().pause().await?;
@@ -64,3 +70,6 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
         scene.journal.trouble(kind, from);
     }
 }
+
+/// How many different things are done.
+const DEEDS: u32 = 6;
