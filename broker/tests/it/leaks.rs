@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use devstack::{Provided, Provider};
 use dsn_broker::time::{Clock, SystemClock};
 use redis::cmd;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::stand::mariadb::{add_shop, mariadb};
 use crate::stand::{Process, Settings, record, role, run, unique, until, world};
 
 /// What no log, table, metric or refusal may hold, each with what it is.
@@ -37,8 +39,12 @@ impl Secrets {
     }
 }
 
-/// The usual configuration and more: API keys, a role that the database refuses, a database that is not there.
-async fn settings(secrets: &mut Secrets) -> (Settings, String) {
+/// Roles on other databases: of MySQL, and of a provider whose API makes the passwords itself.
+const ELSEWHERE: [&str; 2] = ["shop-reader", "planetscale-mysql-user"];
+
+/// The usual configuration and more: API keys, a role that the database refuses, a database that is not there, and other
+/// engines.
+async fn settings(secrets: &mut Secrets) -> (Settings, Provided, String) {
     let mut settings = Settings::new(world().await, &unique()).await;
     settings.migrate().await;
     let program = env!("CARGO_BIN_EXE_dsn-broker");
@@ -50,6 +56,11 @@ async fn settings(secrets: &mut Secrets) -> (Settings, String) {
     let wrong = "an-admin-password-that-is-wrong";
     secrets.add("a wrong password", wrong);
     let wrong = settings.secret("dead-admin", wrong);
+    let privileges = json!([{ "on": "shop.items", "can": ["select"] }]);
+    let credential = json!({ "kind": "dynamic_user", "privileges": privileges });
+    add_shop(&mut settings, mariadb().await, ELSEWHERE[0], credential);
+    let provided = Provider::Planetscale.start(world().await, settings.folder()).await.unwrap();
+    settings.merge(&json!({ "databases": provided.databases, "roles": provided.roles }));
     let config = &mut settings.config;
     config["issuers"]["keys"] = json!({ "kind": "api_key", "keys": { "ci": { "sha256": hash } } });
     config["roles"]["orders-refused"] = role("request");
@@ -59,20 +70,21 @@ async fn settings(secrets: &mut Secrets) -> (Settings, String) {
     config["databases"]["dead"] = dead;
     config["roles"]["dead"] = role("request");
     config["roles"]["dead"]["database"] = "dead".into();
-    let roles = json!(["orders-reader", "orders-request", "orders-refused", "dead"]);
+    let here = ["orders-reader", "orders-request", "orders-refused", "dead"];
+    let roles = json!([here.as_slice(), &ELSEWHERE].concat());
     config["bindings"] = json!([
         { "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": roles },
         { "workloads": { "issuer": "keys", "subject": "ci" }, "roles": roles },
     ]);
     config["databases"]["dead"]["admin"]["password"] = wrong;
-    for name in ["seal", "audit", "orders-admin"] {
+    for name in ["seal", "audit", "orders-admin", "shop-admin", "planetscale-token"] {
         secrets.add(name, std::fs::read_to_string(settings.folder().join(name)).unwrap());
     }
     for (what, url) in [("ledger", &settings.writer_url), ("owner", &settings.owner_url)] {
         secrets.add(what, url::Url::parse(url).unwrap().password().unwrap());
     }
     secrets.add("redis", settings.world.redis().password());
-    (settings, key)
+    (settings, provided, key)
 }
 
 /// Everything that a caller can do, well and badly; answers the bodies of all refusals.
@@ -95,6 +107,13 @@ async fn call(process: &Process, key: &str, secrets: &mut Secrets) -> String {
         let lease = format!("/v1/leases/{}", answer["lease_id"].as_str().unwrap());
         process.call(Method::GET, &lease, proof).await.unwrap().ok();
         process.call(Method::DELETE, &lease, proof).await.unwrap().ok();
+        for role in ELSEWHERE {
+            let answer =
+                process.call(Method::GET, &format!("/v1/dsn/{role}?{ca}"), proof).await.unwrap().ok();
+            secrets.add_answer(&answer);
+            let lease = format!("/v1/leases/{}", answer["lease_id"].as_str().unwrap());
+            process.call(Method::DELETE, &lease, proof).await.unwrap().ok();
+        }
         for (path, status) in [
             (format!("/v1/dsn/orders-refused?{ca}"), 502),
             (format!("/v1/dsn/dead?{ca}"), 503),
@@ -190,7 +209,7 @@ async fn in_ledger(settings: &Settings) -> String {
 fn no_secret_of_a_whole_run_is_in_its_log_its_metrics_its_refusals_the_ledger_or_redis() {
     run(async {
         let mut secrets = Secrets::default();
-        let (settings, key) = settings(&mut secrets).await;
+        let (settings, provided, key) = settings(&mut secrets).await;
         let mut process = Process::again(settings, &[("RUST_LOG", "trace")]).await;
         let refusals = call(&process, &key, &mut secrets).await;
         let cached = process.dsn("orders-reader");
@@ -209,5 +228,7 @@ fn no_secret_of_a_whole_run_is_in_its_log_its_metrics_its_refusals_the_ledger_or
         secrets.assert_none_in("Redis", &redis);
         secrets.assert_none_in("the ledger", in_ledger(&settings).await.as_bytes());
         secrets.assert_none_in("the log of the database", settings.world.orders().log().as_bytes());
+        secrets.assert_none_in("the log of MariaDB", mariadb().await.log().as_bytes());
+        provided.end().await.unwrap();
     });
 }

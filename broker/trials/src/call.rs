@@ -32,6 +32,7 @@ pub(crate) struct Answer {
 pub(crate) struct Dsn {
     pub(crate) lease: String,
     pub(crate) user: String,
+    pub(crate) engine: String,
     pub(crate) shared: bool,
     pub(crate) parameters: Value,
 }
@@ -70,8 +71,11 @@ impl Caller {
             return None;
         }
         let text = |pointer: &str| answer.body.pointer(pointer)?.as_str().map(str::to_owned);
-        let (Some(lease), Some(user)) = (text("/lease_id"), text("/parameters/user")) else {
-            self.journal.wrong(format!("{replica} answered with no lease or no user: {}", answer.body));
+        let (Some(lease), Some(user), Some(engine)) =
+            (text("/lease_id"), text("/parameters/user"), text("/engine"))
+        else {
+            self.journal
+                .wrong(format!("{replica} answered with no lease, no user or no engine: {}", answer.body));
             return None;
         };
         self.journal.notes().received.push(Received {
@@ -84,7 +88,7 @@ impl Caller {
         });
         let shared = answer.body.get("shared") == Some(&Value::Bool(true));
         let parameters = answer.body.get("parameters").cloned().unwrap_or_default();
-        Some(Dsn { lease, user, shared, parameters })
+        Some(Dsn { lease, user, engine, shared, parameters })
     }
 
     /// Calls `replica`, if it is there; `None` if nothing comes back.

@@ -14,7 +14,7 @@ use crate::findings;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::output::Output;
-use crate::setting::Setting;
+use crate::setting::{DATABASES, Setting};
 
 /// What came of a trial.
 #[derive(Clone, Debug)]
@@ -25,8 +25,12 @@ pub struct Report {
     pub points: BTreeMap<&'static str, u32>,
     /// How many DSNs were received.
     pub received: usize,
+    /// How many logins with them worked, by engine.
+    pub logins: BTreeMap<String, u64>,
     /// How many leases there were.
     pub leases: usize,
+    /// How many of them were of a rotated password.
+    pub rotations: usize,
     /// How often a lease was followed by another one for the same key.
     pub successors: u32,
     /// How many of them were made before the time, which was nothing to wonder about.
@@ -84,8 +88,12 @@ async fn report(
         output.say(format!("{asked:>10}: {count:>6} × {how}"));
     }
     let (received, leases) = (notes.received.len(), facts.leases.len());
+    let rotations = facts.leases.iter().filter(|lease| lease.rotated).count();
     output.say(format!("{} kills; deaths at fail points: {:?}", notes.kills, notes.points));
-    output.say(format!("{received} DSNs received, {leases} leases, {} logins", notes.logins));
+    output.say(format!(
+        "{received} DSNs received, {leases} leases ({rotations} of a rotated password), logins: {:?}",
+        notes.logins
+    ));
     output.say(format!(
         "{} leases had a successor, {} of them before the time, which is excused",
         overlaps.pairs, overlaps.excused
@@ -94,24 +102,29 @@ async fn report(
         kills: notes.kills,
         points: notes.points.clone(),
         received,
+        logins: notes.logins.clone(),
         leases,
+        rotations,
         successors: overlaps.pairs,
         excused: overlaps.excused,
         findings: wrong,
     })
 }
 
-/// Every replica serves again without a restart; answers which do not.
+/// Every replica serves again without a restart, from every database; answers what it does not.
 async fn serves_again(setting: &Arc<Setting>, journal: &Arc<Journal>) -> Vec<String> {
     let mut wrong = Vec::new();
-    for replica in &setting.replicas {
+    for (replica, database) in
+        setting.replicas.iter().flat_map(|replica| DATABASES.map(|database| (replica, database)))
+    {
+        let role = format!("{database}-request");
         let mut caller = Caller::new(setting, journal, "app-0", "instance-0");
         let deadline = Instant::now() + HEALING;
         let mut looks = tokio::time::interval(Duration::from_millis(250));
-        while caller.dsn(replica, "orders-request").await.is_none() {
+        while caller.dsn(replica, &role).await.is_none() {
             looks.tick().await;
             if Instant::now() > deadline {
-                wrong.push(format!("{replica} does not serve again, though all is healed"));
+                wrong.push(format!("{replica} does not serve {role} again, though all is healed"));
                 break;
             }
         }
@@ -121,8 +134,9 @@ async fn serves_again(setting: &Arc<Setting>, journal: &Arc<Journal>) -> Vec<Str
 
 async fn revoke_all(setting: &Arc<Setting>, journal: &Arc<Journal>) {
     let mut operator = Caller::new(setting, journal, "operator", "none");
-    let asked = json!({ "database": "orders", "reason": "the trial is over" });
-    if let Some(replica) = setting.replicas.first() {
+    let Some(replica) = setting.replicas.first() else { return };
+    for database in DATABASES {
+        let asked = json!({ "database": database, "reason": "the trial is over" });
         operator.call(replica, "incident", Method::POST, "/v1/revocations", Some(asked)).await;
     }
 }

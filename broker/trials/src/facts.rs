@@ -18,6 +18,8 @@ pub(crate) struct LeaseFact {
     pub(crate) reason: Option<String>,
     pub(crate) cache_key: String,
     pub(crate) username: String,
+    /// Whether its user was there before, and stays.
+    pub(crate) rotated: bool,
     pub(crate) created_at: Moment,
     pub(crate) refresh_after: Option<Moment>,
     pub(crate) expires_at: Option<Moment>,
@@ -56,12 +58,14 @@ impl Setting {
         self.at_ledger(&format!("{LEASES} where due_at is not null")).await
     }
 
-    /// The users at the target that are named as the broker names them.
+    /// The users in both databases that are named as the broker names them. No two have the same name.
     pub(crate) async fn users(&self) -> anyhow::Result<BTreeSet<String>> {
         let tag = self.world.ledger().query_text("ledger", "select tag from installation").await?;
         let query = format!("select rolname from pg_roles where starts_with(rolname, 'dsn_{tag}_')");
-        let users = self.world.orders().query_text("orders", &query).await?;
-        Ok(users.lines().map(str::to_owned).collect())
+        let orders = self.world.orders().query_text("orders", &query).await?;
+        let query = format!("select user from mysql.user where user like 'dsn\\_{tag}\\_%'");
+        let mysql = self.mariadb.query_text("", &query).await?;
+        Ok(orders.lines().chain(mysql.lines()).map(str::to_owned).collect())
     }
 
     async fn at_ledger<T: DeserializeOwned>(&self, query: &str) -> anyhow::Result<Vec<T>> {
@@ -71,7 +75,8 @@ impl Setting {
     }
 }
 
-const LEASES: &str = "select id, role, state, reason, cache_key, handle ->> 'username' as username, created_at, \
+const LEASES: &str = "select id, role, state, reason, cache_key, handle ->> 'username' as username, \
+                      coalesce(handle ->> 'kind' = 'rotated_password', false) as rotated, created_at, \
                       refresh_after, expires_at, ended_at, due_at, claim is not null as claimed, last_error \
                       from leases";
 

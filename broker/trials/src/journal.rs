@@ -20,8 +20,8 @@ pub(crate) struct Notes {
     pub(crate) received: Vec<Received>,
     /// Logins that failed, though the DSN had just been received.
     pub(crate) locked_out: Vec<LockedOut>,
-    /// How many logins worked.
-    pub(crate) logins: u64,
+    /// How many logins worked, by engine.
+    pub(crate) logins: BTreeMap<String, u64>,
     /// What was done, and when.
     pub(crate) troubles: Vec<Trouble>,
     /// How calls ended, by what was asked and how it was answered.
@@ -87,7 +87,7 @@ pub(crate) enum Kind {
     RedisEmptied,
     /// The ledger could not be reached by some replica, or was down.
     Ledger,
-    /// The target was down, or did not answer.
+    /// One of the databases was down, or did not answer.
     Target,
     /// A replica stood still.
     Stopped,

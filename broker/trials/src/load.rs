@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{Caller, Dsn};
 use crate::journal::{Journal, Kind, LockedOut, now};
 use crate::login::login;
-use crate::setting::{LONG, SHARED, Setting};
+use crate::setting::{DATABASES, PAIR, SHARED, Setting};
 
 /// The callers, until they are told to stop.
 pub(crate) struct Load {
@@ -71,21 +71,30 @@ impl User {
     async fn call(&mut self) {
         let Some(replica) = self.rng.choice(&self.setting.replicas).cloned() else { return };
         let replica = &*replica;
+        let database = self.rng.choice(DATABASES).unwrap_or_default();
+        let role = |kind: &str| format!("{database}-{kind}");
         let received = match self.rng.u32(0..100) {
             0..50 => {
-                let role = self.rng.choice(SHARED).unwrap_or_default();
-                self.caller.dsn(replica, role).await
+                let kind = self.rng.choice(SHARED).unwrap_or_default();
+                self.caller.dsn(replica, &role(kind)).await
             }
-            50..58 => self.caller.dsn(replica, "orders-request").await,
-            58..66 => self.caller.fresh(replica, "orders-reader").await,
-            66..68 => self.caller.dsn(replica, LONG).await,
-            68..78 => {
+            50..58 => self.caller.dsn(replica, &role("request")).await,
+            58..66 => self.caller.fresh(replica, &role("reader")).await,
+            66..68 => self.caller.dsn(replica, &role("long")).await,
+            68..72 => {
+                // It is everyone's: it is used, and nobody takes it from all the others.
+                if let Some(dsn) = self.caller.dsn(replica, PAIR).await {
+                    self.log_in(&dsn).await;
+                }
+                None
+            }
+            72..80 => {
                 let Some(dsn) = self.rng.choice(&self.own) else { return };
                 let path = format!("/v1/leases/{}/renew", dsn.lease);
                 self.caller.call(replica, "renew", Method::POST, &path, Some(json!({}))).await;
                 None
             }
-            78..90 => {
+            80..92 => {
                 if self.own.is_empty() {
                     return;
                 }
@@ -103,7 +112,7 @@ impl User {
             }
         };
         if let Some(dsn) = received {
-            if self.rng.u32(0..10) == 0 {
+            if self.rng.u32(0..5) == 0 {
                 self.log_in(&dsn).await;
             }
             if self.own.len() == OWN {
@@ -115,10 +124,10 @@ impl User {
 
     async fn log_in(&self, dsn: &Dsn) {
         let from = now();
-        let outcome = login(&dsn.parameters, self.setting.world.ca_path()).await;
+        let outcome = login(dsn, self.setting.world.ca_path()).await;
         let mut notes = self.journal.notes();
         match outcome {
-            Ok(()) => notes.logins += 1,
+            Ok(()) => *notes.logins.entry(dsn.engine.clone()).or_default() += 1,
             Err(failure) => notes.locked_out.push(LockedOut {
                 lease: dsn.lease.clone(),
                 user: dsn.user.clone(),
@@ -147,7 +156,8 @@ async fn operate(
         }
         let Some(replica) = rng.choice(&setting.replicas) else { return };
         let subject = format!("app-{}", rng.u64(0..WORKLOADS));
-        let asked = json!({ "subject": subject, "role": rng.choice(SHARED), "reason": "a trial" });
+        let (database, kind) = rng.choice(DATABASES).zip(rng.choice(SHARED)).unwrap_or_default();
+        let asked = json!({ "subject": subject, "role": format!("{database}-{kind}"), "reason": "a trial" });
         let from = now();
         operator.call(replica, "incident", Method::POST, "/v1/revocations", Some(asked)).await;
         journal.trouble(Kind::Incident, from);

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use devstack::{Configuration, Databases, World, role};
+use devstack::{Configuration, Databases, MariaDb, Provider, Running, World, role};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::replica::Replica;
@@ -15,17 +15,32 @@ use crate::replica::Replica;
 /// The servers and the replicas.
 pub(crate) struct Setting {
     pub(crate) world: World,
+    pub(crate) mariadb: MariaDb,
     pub(crate) replicas: Vec<Arc<Replica>>,
     pub(crate) client: reqwest::Client,
     usual: Configuration,
     binary: PathBuf,
 }
 
-/// The role whose leases outlive the trial, unless somebody revokes them.
-pub(crate) const LONG: &str = "orders-long";
+/// The databases: a Postgres, where users expire by themselves, and a MariaDB, where they do not. Each has a role of every
+/// kind, `<database>-<kind>`.
+pub(crate) const DATABASES: [&str; 2] = ["orders", "mysql"];
 
-/// The roles whose leases are shared.
-pub(crate) const SHARED: [&str; 3] = ["orders-reader", "orders-instance", "orders-everyone"];
+/// The role whose password is rotated.
+pub(crate) const PAIR: &str = "mysql-pair";
+
+/// The kinds of roles whose leases are shared.
+pub(crate) const SHARED: [&str; 3] = ["reader", "instance", "everyone"];
+
+/// Every kind, with who shares, `ttl`, `max_ttl` and `drain`: so short that leases live and end while one looks on. Those
+/// of the last outlive the trial, unless somebody revokes them.
+const KINDS: [(&str, &str, &str, &str, &str); 5] = [
+    ("reader", "workload", "10s", "30s", "0s"),
+    ("instance", "instance", "12s", "24s", "1s"),
+    ("everyone", "role", "15s", "15s", "2s"),
+    ("request", "request", "10s", "30s", "0s"),
+    ("long", "request", "1h", "1h", "0s"),
+];
 
 impl Setting {
     /// Starts the servers and prepares the ledger; no replica is started.
@@ -39,6 +54,7 @@ impl Setting {
             prefix: "dsn:trial:",
         };
         let mut usual = Configuration::usual(&world, databases)?;
+        let mariadb = add_mariadb(&world, &mut usual).await?;
         shorten(&mut usual, timeout);
         usual.write()?;
         run(binary, &usual, &["migrate"]).await?;
@@ -48,7 +64,7 @@ impl Setting {
             prepared.push(Arc::new(Replica::prepare(number, binary, &world, configuration).await?));
         }
         let client = client(world.ca_path())?;
-        Ok(Self { world, replicas: prepared, client, usual, binary: binary.to_owned() })
+        Ok(Self { world, mariadb, replicas: prepared, client, usual, binary: binary.to_owned() })
     }
 
     /// What `audit verify` says of the chain; an error if it is broken.
@@ -58,33 +74,56 @@ impl Setting {
 
     /// Ends the servers.
     pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.mariadb.end().await?;
         self.world.end().await
     }
 }
 
-/// Times so short that leases live and end while one looks on.
+/// Starts a MariaDB and makes it the second database.
+async fn add_mariadb(world: &World, usual: &mut Configuration) -> anyhow::Result<MariaDb> {
+    let provided = Provider::Mysql.start(world, usual.folder()).await?;
+    let credential = provided.roles.get("mysql-user").and_then(|role| role.get("credential"));
+    usual.merge(&json!({ "databases": provided.databases, "roles": provided.roles }));
+    usual.merge(&json!({ "roles": roles("mysql", credential) }));
+    usual.merge(&json!({ "roles": { PAIR: { "ttl": "10s" } } }));
+    match provided.running {
+        Running::Mysql(mariadb) => Ok(mariadb),
+        other => bail!("this is no MariaDB: {other:?}"),
+    }
+}
+
+/// A role of every kind.
+fn roles(database: &str, credential: Option<&Value>) -> Value {
+    let role = |(kind, share, ttl, max_ttl, drain): (&str, &str, &str, &str, &str)| {
+        let role = json!({
+            "database": database,
+            "credential": credential,
+            "share": share,
+            "ttl": ttl,
+            "max_ttl": max_ttl,
+            "drain": drain,
+        });
+        (format!("{database}-{kind}"), role)
+    };
+    KINDS.into_iter().map(role).collect()
+}
+
+/// Short times, and all roles for all workloads.
 fn shorten(usual: &mut Configuration, timeout: &str) {
-    let times =
-        |ttl: &str, max_ttl: &str, drain: &str| json!({ "ttl": ttl, "max_ttl": max_ttl, "drain": drain });
     usual.merge(&json!({
         "server": { "grace": "5s" },
         "ledger": { "timeout": timeout, "connections": 4 },
         "cache": { "redis": { "timeout": timeout } },
-        "databases": { "orders": { "timeout": timeout } },
+        "databases": { "orders": { "timeout": timeout }, "mysql": { "timeout": timeout } },
         "audit": { "heads_every": "1s" },
-        "roles": { LONG: role("request") },
+        "roles": roles("orders", role("request").get("credential")),
     }));
+    let every = DATABASES.iter().flat_map(|database| KINDS.map(|kind| format!("{database}-{}", kind.0)));
+    let every = every.chain([PAIR.to_owned()]);
     usual.merge(&json!({
-        "roles": {
-            "orders-reader": times("10s", "30s", "0s"),
-            "orders-instance": times("12s", "24s", "1s"),
-            "orders-everyone": times("15s", "15s", "2s"),
-            "orders-request": times("10s", "30s", "0s"),
-            LONG: times("1h", "1h", "0s"),
-        },
         "bindings": [{
             "workloads": { "issuer": "cluster", "subject": "app-*" },
-            "roles": ["orders-reader", "orders-instance", "orders-everyone", "orders-request", LONG],
+            "roles": every.collect::<Vec<_>>(),
         }],
     }));
 }

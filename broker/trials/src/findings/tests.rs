@@ -33,6 +33,7 @@ fn lease(id: &str, made: i64) -> Facts {
             reason: None,
             cache_key: "key".to_owned(),
             username: format!("dsn_{id}"),
+            rotated: false,
             created_at: at(made),
             refresh_after: Some(at(made + 5)),
             expires_at: Some(at(made + 10)),

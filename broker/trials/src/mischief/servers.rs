@@ -7,7 +7,13 @@ use crate::journal::{Kind, now};
 
 /// Now and then one of them stands still or is killed; all run again at the end.
 pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
+    // Each before any comes again, so that a short trial has all of them.
+    let mut deeds: Vec<u32> = Vec::new();
     loop {
+        if deeds.is_empty() {
+            deeds.extend(0..DEEDS);
+            rng.shuffle(&mut deeds);
+        }
         let peace = millis(&mut rng, 2000..6000);
         tokio::select! {
             () = scene.stop.cancelled() => return Ok(()),
@@ -15,7 +21,7 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
         }
         let (world, from, lasts) = (&scene.setting.world, now(), millis(&mut rng, 100..1500));
         let say = |what: &str| scene.output.say(format!("{what} for {lasts:?}"));
-        let kind = match rng.u32(0..5) {
+        let kind = match deeds.pop().unwrap_or_default() {
             0 => {
                 say("Redis stands still");
                 world.redis().pause().await?;
@@ -44,6 +50,15 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
                 world.orders().restart().await?;
                 Kind::Target
             }
+            // It is not killed: it is not durable here, and could have users again that it had dropped.
+            4 => {
+                say("MariaDB stands still");
+                let mariadb = &scene.setting.mariadb;
+                mariadb.pause().await?;
+                tokio::time::sleep(lasts).await;
+                mariadb.resume().await?;
+                Kind::Target
+            }
             _ => {
                 say("the ledger is killed, and gone");
                 world.ledger().kill().await?;
@@ -55,3 +70,6 @@ pub(super) async fn torment(scene: Scene, mut rng: Rng) -> anyhow::Result<()> {
         scene.journal.trouble(kind, from);
     }
 }
+
+/// How many different things are done.
+const DEEDS: u32 = 6;

@@ -116,11 +116,12 @@ async fn take(
     let world = &setting.world;
     let ledger: f64 = world.ledger().query_text("ledger", LEDGER_CONNECTIONS).await?.parse()?;
     let target: f64 = world.orders().query_text("orders", TARGET_CONNECTIONS).await?.parse()?;
+    let mariadb: f64 = setting.mariadb.query_text("", MARIADB_CONNECTIONS).await?.parse()?;
     let lag: f64 = world.ledger().query_text("ledger", LAG).await?.parse()?;
     let mut took = std::mem::take(&mut journal.notes().took);
     took.sort_unstable();
     let at = |part: usize| took.get(took.len() * part / 100).map_or(0.0, |took| took.as_secs_f64() * 1e3);
-    Ok([memory, f64::from(descriptors), ledger, target, lag, at(50), at(95)])
+    Ok([memory, f64::from(descriptors), ledger, target, mariadb, lag, at(50), at(95)])
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -138,11 +139,12 @@ fn resident(program: &Program) -> anyhow::Result<f64> {
 }
 
 /// Name, unit, and by how much it may be higher at the end.
-const MEASURES: [(&str, &str, f64, f64); 7] = [
+const MEASURES: [(&str, &str, f64, f64); 8] = [
     ("memory", "MiB", 0.1, 8.0),
     ("descriptors", "files", 0.1, 6.0),
     ("connections to the ledger", "of all", 0.0, 2.0),
     ("connections to the target", "of all", 0.0, 4.0),
+    ("connections to MariaDB", "of all", 0.0, 4.0),
     ("lag of the reaper", "s", 0.0, 1.0),
     ("half of the DSNs within", "ms", 0.5, 20.0),
     ("95 % of the DSNs within", "ms", 0.5, 100.0),
@@ -150,6 +152,8 @@ const MEASURES: [(&str, &str, f64, f64); 7] = [
 
 const LEDGER_CONNECTIONS: &str = "select count(*) from pg_stat_activity where usename = 'ledger_writer'";
 const TARGET_CONNECTIONS: &str = "select count(*) from pg_stat_activity where usename = 'broker_admin'";
+const MARIADB_CONNECTIONS: &str =
+    "select count(*) from information_schema.processlist where user = 'dsn_broker'";
 const LAG: &str = "select coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0) from leases \
                    where due_at < clock_timestamp()";
 
