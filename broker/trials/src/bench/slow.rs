@@ -20,10 +20,10 @@ const WAITING: usize = 16;
 const CALLERS: usize = 4;
 /// How long a round is at most.
 const SECONDS: u64 = 4;
-const SLOW: &str = "planetscale-postgres-user";
+const SLOW: &str = "db9-token";
 
 pub(super) async fn measure(rig: &Rig, plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
-    let site = Site::start(rig, Provider::Planetscale).await?;
+    let site = Site::start(rig, Provider::Db9).await?;
     for (what, role) in [
         ("cached fetch at another database", "orders-reader"),
         ("mint at another database", "orders-request"),
