@@ -63,8 +63,6 @@ pub struct Target<'a> {
     pub target_session_attrs: Option<&'a str>,
     /// Whether the server has to prove that nobody stands between; said only where it is libpq that reads it.
     pub channel_binding: bool,
-    /// Whether there is a pooler in between, which gives each transaction another session.
-    pub pooled: bool,
     /// Whether a MySQL server is shown the password itself (`mysql_clear_password`), as a token: drivers do that only
     /// where they are told to.
     pub cleartext: bool,

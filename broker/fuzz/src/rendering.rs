@@ -48,7 +48,6 @@ pub fn rendering(bytes: &[u8]) {
         direct_tls: false,
         target_session_attrs: attrs.as_deref(),
         channel_binding: millis % 2 == 1,
-        pooled: false,
         cleartext: false,
     };
     Format::ALL.iter().for_each(|format| check(*format, &target));

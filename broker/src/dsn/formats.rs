@@ -14,7 +14,7 @@ use crate::dsn::Parameter::{
     ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
     Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
-use crate::dsn::reader::{self, Ca, DirectTls, Modes, Pooled, Reader, Roots, Timeout, Trusts};
+use crate::dsn::reader::{self, Ca, DirectTls, Modes, Reader, Roots, Timeout, Trusts};
 use crate::dsn::uri::uri;
 
 /// A format.
@@ -34,7 +34,6 @@ pub(super) const JSON: &str = "application/json";
 /// Whoever reads with libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>):
 /// `sslrootcert=system` is for version 16 and later, `sslnegotiation` for 17 and later.
 pub(super) const LIBPQ: Reader = Reader {
-    since: "libpq 16",
     says: &[
         (Host, "host"),
         (Port, "port"),
@@ -57,8 +56,6 @@ pub(super) const LIBPQ: Reader = Reader {
     channel_binding: reader::ChannelBinding::Enforced,
     direct_tls: DirectTls::Yes,
     timeout: Timeout::InText,
-    pooled: Pooled::Safe,
-    addresses: true,
     cleartext: true,
     longest: None,
     open: "psql \"$dsn\"",
@@ -69,7 +66,6 @@ pub(super) const LIBPQ: Reader = Reader {
 /// behind it stands what sqlx, Django's `dj-database-url` and their like read, and each of the others has names of its
 /// own. Only what is needed to verify the server is said.
 pub(super) const MYSQL_URL: Reader = Reader {
-    since: "sqlx 0.8",
     says: &[
         (Host, "host"),
         (Port, "port"),
@@ -86,8 +82,6 @@ pub(super) const MYSQL_URL: Reader = Reader {
     channel_binding: reader::ChannelBinding::None,
     direct_tls: DirectTls::Error,
     timeout: Timeout::InCode,
-    pooled: Pooled::Safe,
-    addresses: true,
     // Each driver has a name of its own for that, or none.
     cleartext: false,
     longest: None,

@@ -7,8 +7,6 @@ use crate::dsn::{Mode, Parameter, Settings};
 /// A driver or tool that reads a format, and what it makes of the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
-    /// Which it is, and the oldest version that the text is right for: `psycopg 3.1`.
-    pub since: &'static str,
     /// What the text may say of the connection, by the reader's names and in this order: what is below decides
     /// whether it says that.
     pub says: &'static [(Parameter, &'static str)],
@@ -26,10 +24,6 @@ pub struct Reader {
     pub direct_tls: DirectTls,
     /// Where it is told how long connecting may take.
     pub timeout: Timeout,
-    /// What makes it safe behind a pooler that gives each transaction another session.
-    pub pooled: Pooled,
-    /// Whether it verifies a server whose host is an address: some compare the certificate with `localhost` then.
-    pub addresses: bool,
     /// Whether it shows a server of MySQL the password itself, where the server asks for that and the text says so.
     pub cleartext: bool,
     /// How many bytes a value may have.
@@ -69,8 +63,6 @@ pub enum Ca {
     Path,
     /// Within the text.
     Pem,
-    /// By the code that opens the session.
-    Code,
     /// It is not what this text is about.
     Elsewhere,
 }
@@ -119,19 +111,6 @@ pub enum Timeout {
     InText,
     /// In the code that opens the session.
     InCode,
-}
-
-/// What makes a reader safe behind a pooler that gives each transaction another session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooled {
-    /// Nothing has to be done.
-    Safe,
-    /// A setting in the text.
-    Say(&'static str, &'static str),
-    /// These lines of code.
-    Code(&'static str),
-    /// Nothing helps but a pooler that knows prepared statements; why.
-    Pooler(&'static str),
 }
 
 /// What of the settings a reader makes up to them, and what is left to the code: for the format that was asked for.

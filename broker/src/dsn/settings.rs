@@ -1,8 +1,6 @@
 //! What a text says to its reader: the parameters of a connection, by the reader's names.
 
-use std::net::IpAddr;
-
-use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Pooled, Reader, Roots, Timeout};
+use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Reader, Roots, Timeout};
 use crate::dsn::{Format, Mode, Parameter, Parameters, RenderError, Target, Trust, Value};
 
 /// What a text says to its reader, checked: it can say that.
@@ -14,7 +12,7 @@ pub struct Settings<'a> {
 /// One of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
-    parameter: Option<Parameter>,
+    parameter: Parameter,
     name: &'static str,
     value: Value<'a>,
 }
@@ -29,12 +27,6 @@ impl<'a> Settings<'a> {
         parameters: &Parameters<'a>,
     ) -> Result<Self, RenderError> {
         let not = |why| RenderError::NotInFormat { format, why };
-        if !reader.addresses && target.host.parse::<IpAddr>().is_ok() {
-            return Err(not(
-                "is not for a host that is an IP address: its drivers compare the certificate with \
-                 `localhost` then; use an endpoint whose host is a name",
-            ));
-        }
         if target.cleartext && !format.is_for_proxies() {
             if target.mode != Mode::VerifyFull {
                 return Err(RenderError::CleartextUnverified { database: target.database.clone() });
@@ -46,7 +38,7 @@ impl<'a> Settings<'a> {
                 ));
             }
         }
-        let mut settings = Self { list: Vec::with_capacity(reader.says.len() + 1) };
+        let mut list = Vec::with_capacity(reader.says.len());
         for (parameter, name) in reader.says {
             let value = match parameter {
                 Parameter::Sslmode => Some(Value::Text(mode(format, reader, target)?)),
@@ -57,11 +49,9 @@ impl<'a> Settings<'a> {
                 Parameter::Sslnegotiation if reader.direct_tls != DirectTls::Yes => None,
                 _ => parameters.get(*parameter),
             };
-            settings.push(Some(*parameter), name, value);
+            list.extend(value.map(|value| Setting { parameter: *parameter, name, value }));
         }
-        if let (true, Pooled::Say(name, value)) = (target.pooled, reader.pooled) {
-            settings.push(None, name, Some(Value::Text(value)));
-        }
+        let settings = Self { list };
         settings.check(format, reader, parameters)?;
         Ok(settings)
     }
@@ -73,9 +63,8 @@ impl<'a> Settings<'a> {
 
     /// Those that say more than where and who.
     pub(super) fn options(&self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
-        let is_option =
-            |setting: &&Setting<'_>| setting.parameter.is_none_or(|parameter| !parameter.is_place());
-        self.list.iter().filter(is_option).map(|setting| (setting.name, setting.value))
+        let options = self.list.iter().filter(|setting| !setting.parameter.is_place());
+        options.map(|setting| (setting.name, setting.value))
     }
 
     /// One of them; empty where it is not said.
@@ -85,11 +74,7 @@ impl<'a> Settings<'a> {
 
     /// One of them, if it is said.
     pub(super) fn get(&self, wanted: Parameter) -> Option<Value<'a>> {
-        self.list.iter().find(|setting| setting.parameter == Some(wanted)).map(|setting| setting.value)
-    }
-
-    fn push(&mut self, parameter: Option<Parameter>, name: &'static str, value: Option<Value<'a>>) {
-        self.list.extend(value.map(|value| Setting { parameter, name, value }));
+        self.list.iter().find(|setting| setting.parameter == wanted).map(|setting| setting.value)
     }
 
     fn check(&self, format: Format, reader: &Reader, parameters: &Parameters<'_>) -> Result<(), RenderError> {
@@ -134,7 +119,7 @@ fn ca_path<'a>(format: Format, reader: &Reader, target: &Target<'a>) -> Result<O
             Ca::Path => {
                 return Err(RenderError::NeedsCaFile { format, database: target.database.clone() });
             }
-            Ca::Pem | Ca::Code | Ca::Elsewhere => None,
+            Ca::Pem | Ca::Elsewhere => None,
         },
         (_, None, Trust::System) => match (reader.roots, target.bundle) {
             (Roots::Word(word), _) => Some(word),

@@ -25,7 +25,6 @@ fn render_with(format: Format, change: impl FnOnce(&mut Target<'_>)) -> Result<S
         direct_tls: false,
         target_session_attrs: None,
         channel_binding: false,
-        pooled: false,
         cleartext: false,
     };
     change(&mut target);
@@ -350,7 +349,6 @@ fn nothing_that_holds_a_password_prints_it() {
         direct_tls: false,
         target_session_attrs: Some("any"),
         channel_binding: true,
-        pooled: false,
         cleartext: false,
     };
     let parameters = Parameters::of(&target).unwrap();

@@ -155,7 +155,6 @@ impl Case {
             direct_tls: false,
             target_session_attrs: self.target_session_attrs.as_deref(),
             channel_binding: self.channel_binding,
-            pooled: false,
             cleartext: false,
         };
         format.render(&target).unwrap().text.expose().to_owned()

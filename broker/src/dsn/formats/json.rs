@@ -12,14 +12,7 @@ use crate::dsn::reader::{Ca, Timeout, Trusts};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: JSON,
-    postgres: Some(&Reader {
-        since: "any program",
-        ca: Ca::Pem,
-        trust: Trusts::InCode,
-        open: "",
-        render,
-        ..LIBPQ
-    }),
+    postgres: Some(&Reader { ca: Ca::Pem, trust: Trusts::InCode, open: "", render, ..LIBPQ }),
     mysql: Some(&Reader {
         says: &[
             (Host, "host"),
@@ -34,7 +27,6 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (ApplicationName, "program_name"),
             (CaPem, "ca_pem"),
         ],
-        since: "any program",
         ca: Ca::Pem,
         trust: Trusts::InCode,
         timeout: Timeout::InText,

@@ -15,7 +15,6 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
     postgres: None,
     mysql: Some(&Reader {
-        since: "MariaDB's clients 10.2",
         says: &[
             (Host, "host"),
             (Port, "port"),

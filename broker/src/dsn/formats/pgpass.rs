@@ -9,7 +9,6 @@ use crate::dsn::reader::Ca;
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
     postgres: Some(&Reader {
-        since: "libpq 10",
         says: &[(Host, "host"), (Port, "port"), (Dbname, "dbname"), (User, "user"), (Password, "password")],
         ca: Ca::Elsewhere,
         open: "PGPASSFILE=/path/where/you/saved/it psql …",

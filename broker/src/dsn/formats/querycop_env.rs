@@ -9,7 +9,6 @@ use crate::dsn::reader::{ChannelBinding, DirectTls, Roots, Timeout};
 use crate::dsn::{Settings, Value};
 
 const QUERYCOP: Reader = Reader {
-    since: "Querycop",
     says: &[(Host, "HOST"), (Port, "PORT"), (Sslmode, "TLS_MODE"), (Sslrootcert, "TLS_CA_FILE")],
     roots: Roots::Bundle,
     channel_binding: ChannelBinding::None,

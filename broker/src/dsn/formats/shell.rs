@@ -8,9 +8,8 @@ use crate::dsn::{Settings, Value};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
-    postgres: Some(&Reader { since: "psql 16", open: OPEN, render: psql, ..LIBPQ }),
+    postgres: Some(&Reader { open: OPEN, render: psql, ..LIBPQ }),
     mysql: Some(&Reader {
-        since: "MariaDB's client 10.2",
         says: &[
             (Host, "host"),
             (Port, "port"),

@@ -3,7 +3,7 @@
 use crate::app::Current;
 use crate::broker::Issued;
 use crate::cache::CacheKey;
-use crate::config::{Endpoint, EndpointKind, Verified};
+use crate::config::{Endpoint, Verified};
 use crate::dsn::{Format, Mode, Os, Target, Trust, UnknownOs};
 use crate::http::dsn::DsnQuery;
 use crate::http::problem::{Kind, Problem};
@@ -24,7 +24,6 @@ pub(super) struct Way<'a> {
     cleartext: bool,
     ca_file: Option<&'a str>,
     os: Option<Os>,
-    pooled: bool,
     /// Of the configuration that all of this is from.
     digest: &'a str,
 }
@@ -70,7 +69,6 @@ impl<'a> Way<'a> {
             binds_channel: endpoint.via.is_none() && permit.database().binds_channel(name, endpoint),
             ca_file: wanted.ca_file.as_deref(),
             os: wanted.os.as_deref().map(system).transpose()?,
-            pooled: endpoint.kind(name) == EndpointKind::Pooled,
             cleartext: permit.role().is_cleartext(permit.database()),
             digest,
         })
@@ -135,7 +133,6 @@ impl<'a> Way<'a> {
             direct_tls: self.endpoint.direct_tls,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
             channel_binding: self.binds_channel,
-            pooled: self.pooled,
             cleartext: self.cleartext,
         })
     }
