@@ -11,6 +11,7 @@ mod format;
 mod formats;
 mod os;
 mod parameters;
+mod posix;
 pub mod reader;
 mod settings;
 mod uri;

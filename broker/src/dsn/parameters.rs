@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::dsn::{Mode, RenderError, Target, Trust};
+use crate::dsn::reader::Modes;
+use crate::dsn::{Format, Mode, RenderError, Target, Trust};
 use crate::model::Protocol;
 
 /// The parameters of one connection, checked: each value can be said in every format.
@@ -15,7 +16,7 @@ pub struct Parameters<'a> {
     list: Vec<(Parameter, Value<'a>)>,
 }
 
-/// A parameter. The names are libpq's; [`Parameter::keyword`] says what others call it.
+/// A parameter. The names are libpq's; a [`Reader`](crate::dsn::Reader) may have others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are libpq's")]
 pub enum Parameter {
@@ -62,12 +63,11 @@ impl<'a> Parameters<'a> {
             text(Parameter::Sslmode, sslmode(target)?),
         ];
         list.extend(root_cert(target)?.map(|path| text(Parameter::Sslrootcert, path)));
-        let is_libpq = target.protocol == Protocol::Postgres && target.mode != Mode::Plaintext;
-        if target.direct_tls && is_libpq {
+        let libpq_over_tls = target.protocol == Protocol::Postgres && target.mode != Mode::Plaintext;
+        if target.direct_tls && libpq_over_tls {
             list.push(text(Parameter::Sslnegotiation, "direct"));
         }
-        // It is TLS that it is bound to.
-        if target.channel_binding && is_libpq {
+        if target.channel_binding && libpq_over_tls {
             list.push(text(Parameter::ChannelBinding, "require"));
         }
         if target.cleartext {
@@ -89,9 +89,12 @@ impl<'a> Parameters<'a> {
         self.list.iter().copied()
     }
 
-    /// All of them, the password in the clear, by the names that drivers for this database know.
+    /// All of them, the password in the clear, by the names that they have in JSON.
     pub fn expose_by_keyword(&self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
-        self.list.iter().map(|(parameter, value)| (parameter.keyword(self.protocol), *value))
+        let reader = Format::Json.reader(self.protocol);
+        let named =
+            move |(parameter, value): &(Parameter, Value<'a>)| Some((reader?.name(*parameter)?, *value));
+        self.list.iter().filter_map(named)
     }
 
     /// Forgets all but these.
@@ -106,20 +109,6 @@ impl<'a> Parameters<'a> {
 }
 
 impl Parameter {
-    /// What drivers call it: libpq's keyword
-    /// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>), or the option of MySQL's
-    /// clients (<https://dev.mysql.com/doc/refman/8.4/en/connection-options.html>), where that is another.
-    pub fn keyword(self, protocol: Protocol) -> &'static str {
-        match (protocol, self) {
-            (Protocol::Mysql, Self::Sslmode) => "ssl-mode",
-            (Protocol::Mysql, Self::Sslrootcert) => "ssl-ca",
-            (Protocol::Mysql, Self::ConnectTimeout) => "connect-timeout",
-            (Protocol::Mysql, Self::ApplicationName) => "program_name",
-            (_, Self::CleartextPlugin) => "enable-cleartext-plugin",
-            _ => self.libpq(),
-        }
-    }
-
     /// Whether it says where the database is, or who comes.
     pub(super) fn is_place(self) -> bool {
         matches!(self, Self::Host | Self::Port | Self::User | Self::Password | Self::Dbname)
@@ -169,18 +158,14 @@ impl Value<'_> {
 }
 
 fn sslmode(target: &Target<'_>) -> Result<&'static str, RenderError> {
-    let (libpq, mysql) = match target.mode {
-        Mode::VerifyFull => ("verify-full", "VERIFY_IDENTITY"),
-        Mode::VerifyCa if target.trust == Trust::System => {
-            return Err(RenderError::HostNotVerified { database: target.database.clone() });
-        }
-        Mode::VerifyCa => ("verify-ca", "VERIFY_CA"),
-        Mode::Plaintext => ("disable", "DISABLED"),
+    if target.mode == Mode::VerifyCa && target.trust == Trust::System {
+        return Err(RenderError::HostNotVerified { database: target.database.clone() });
+    }
+    let modes = match target.protocol {
+        Protocol::Postgres => Modes::LIBPQ,
+        Protocol::Mysql => Modes::MYSQL,
     };
-    Ok(match target.protocol {
-        Protocol::Postgres => libpq,
-        Protocol::Mysql => mysql,
-    })
+    Ok(modes.word(target.mode).unwrap_or_default())
 }
 
 fn root_cert<'a>(target: &Target<'a>) -> Result<Option<&'a str>, RenderError> {

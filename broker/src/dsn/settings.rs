@@ -61,6 +61,12 @@ impl<'a> Settings<'a> {
         self.list.iter().map(|setting| (setting.name, setting.value))
     }
 
+    /// All but one of them.
+    pub(super) fn without(&self, left_out: Parameter) -> impl Iterator<Item = (&'static str, Value<'a>)> {
+        let others = self.list.iter().filter(move |setting| setting.parameter != left_out);
+        others.map(|setting| (setting.name, setting.value))
+    }
+
     /// Those that say more than where and who.
     pub(super) fn options(&self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
         let options = self.list.iter().filter(|setting| !setting.parameter.is_place());

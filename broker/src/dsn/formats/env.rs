@@ -6,6 +6,7 @@ use crate::dsn::Parameter::{
     Sslrootcert, TargetSessionAttrs, User,
 };
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::posix::push_quoted;
 use crate::dsn::{Parameter, Settings};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
@@ -44,19 +45,9 @@ fn render(settings: &Settings<'_>) -> String {
     for (variable, value) in settings.expose() {
         text.push_str("export ");
         text.push_str(variable);
-        text.push_str("='");
-        value.with_text(|value| quote(value, &mut text));
-        text.push_str("'\n");
+        text.push('=');
+        push_quoted(value, &mut text);
+        text.push('\n');
     }
     text
-}
-
-/// Inside single quotes a shell reads everything as it stands, except their end (POSIX XCU §2.2.2).
-fn quote(value: &str, text: &mut String) {
-    for letter in value.chars() {
-        match letter {
-            '\'' => text.push_str(r"'\''"),
-            _ => text.push(letter),
-        }
-    }
 }

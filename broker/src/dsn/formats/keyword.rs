@@ -1,15 +1,20 @@
 //! `key='value' …`
 //! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>).
 
-use crate::dsn::Settings;
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::{Settings, Value};
 
 pub(in crate::dsn) const SPEC: Spec =
     Spec { media_type: TEXT, postgres: Some(&Reader { render, ..LIBPQ }), mysql: None };
 
 fn render(settings: &Settings<'_>) -> String {
+    conninfo(settings.expose())
+}
+
+/// These keywords and values, as libpq reads them.
+pub(super) fn conninfo<'a>(pairs: impl Iterator<Item = (&'static str, Value<'a>)>) -> String {
     let mut text = String::with_capacity(512);
-    for (keyword, value) in settings.expose() {
+    for (keyword, value) in pairs {
         if !text.is_empty() {
             text.push(' ');
         }

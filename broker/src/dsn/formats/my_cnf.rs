@@ -11,31 +11,30 @@ use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT};
 use crate::dsn::reader::{Modes, Timeout, Trusts};
 use crate::dsn::{Settings, Value};
 
-pub(in crate::dsn) const SPEC: Spec = Spec {
-    media_type: TEXT,
-    postgres: None,
-    mysql: Some(&Reader {
-        says: &[
-            (Host, "host"),
-            (Port, "port"),
-            (User, "user"),
-            (Password, "password"),
-            (Sslrootcert, "ssl-ca"),
-            (ConnectTimeout, "connect-timeout"),
-            // It must have a value: libmariadb takes the name alone for nothing.
-            (Sslmode, "ssl-verify-server-cert"),
-            (Dbname, "database"),
-        ],
-        modes: Modes { verify_full: "1", verify_ca: None, plaintext: Some("0") },
-        trust: Trusts::Exclusive,
-        cleartext: true,
-        timeout: Timeout::InText,
-        // The clients read lines into 4096 bytes (`mysys/my_default.c`).
-        longest: Some(4000),
-        open: "mariadb --defaults-extra-file=/path/where/you/saved/it",
-        render,
-        ..MYSQL_URL
-    }),
+pub(in crate::dsn) const SPEC: Spec = Spec { media_type: TEXT, postgres: None, mysql: Some(&MARIADB) };
+
+/// The clients of MariaDB.
+pub(super) const MARIADB: Reader = Reader {
+    says: &[
+        (Host, "host"),
+        (Port, "port"),
+        (User, "user"),
+        (Password, "password"),
+        (Sslrootcert, "ssl-ca"),
+        (ConnectTimeout, "connect-timeout"),
+        // It must have a value: libmariadb takes the name alone for nothing.
+        (Sslmode, "ssl-verify-server-cert"),
+        (Dbname, "database"),
+    ],
+    modes: Modes { verify_full: "1", verify_ca: None, plaintext: Some("0") },
+    trust: Trusts::Exclusive,
+    cleartext: true,
+    timeout: Timeout::InText,
+    // The clients read lines into 4096 bytes (`mysys/my_default.c`).
+    longest: Some(4000),
+    open: "mariadb --defaults-extra-file=/path/where/you/saved/it",
+    render,
+    ..MYSQL_URL
 };
 
 fn render(settings: &Settings<'_>) -> String {

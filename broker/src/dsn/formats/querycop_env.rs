@@ -5,6 +5,7 @@
 
 use crate::dsn::Parameter::{Host, Port, Sslmode, Sslrootcert};
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::posix::push_quoted;
 use crate::dsn::reader::{ChannelBinding, DirectTls, Roots, Timeout};
 use crate::dsn::{Settings, Value};
 
@@ -35,15 +36,12 @@ fn push(text: &mut String, name: &str, value: Value<'_>) {
     text.push_str("GATEKEEPER_BACKEND_");
     text.push_str(name);
     text.push('=');
-    value.with_text(|value| match value.bytes().all(is_plain) {
-        // Without quotes, which `docker run --env-file` takes for a part of the value.
-        true => text.push_str(value),
-        false => {
-            text.push('\'');
-            text.push_str(&value.replace('\'', r"'\''"));
-            text.push('\'');
-        }
-    });
+    // Without quotes, which `docker run --env-file` takes for a part of the value.
+    if value.with_text(|value| value.bytes().all(is_plain)) {
+        value.with_text(|value| text.push_str(value));
+    } else {
+        push_quoted(value, text);
+    }
     text.push('\n');
 }
 
