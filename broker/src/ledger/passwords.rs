@@ -1,5 +1,8 @@
 //! Passwords that outlive a process, sealed.
 
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use sqlx::types::chrono::{DateTime, Utc};
 
 use crate::ledger::lease_row::{LeaseRow, lease_columns};
@@ -44,15 +47,9 @@ impl Ledger {
         sealed: &[u8],
         now: Timestamp,
     ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "insert into passwords (database, username, pending, changed_at) values ($1, $2, $3, $4) \
-             on conflict (database, username) do update set pending = excluded.pending",
-        )
-        .bind(database.as_str())
-        .bind(username)
-        .bind(sealed)
-        .bind(now)
-        .execute(&self.pool);
+        let sql = "insert into passwords (database, username, pending, changed_at) values ($1, $2, $3, $4) \
+             on conflict (database, username) do update set pending = excluded.pending";
+        let query = about(sql, database, username, sealed).bind(now).execute(&self.pool);
         self.bounded("keeping a password that is about to be set", query).await.map(drop)
     }
 
@@ -65,18 +62,11 @@ impl Ledger {
         now: Timestamp,
         stale: Timestamp,
     ) -> Result<bool, LedgerError> {
-        let query = sqlx::query(
-            "insert into passwords (database, username, pending, pending_at, changed_at) \
+        let sql = "insert into passwords (database, username, pending, pending_at, changed_at) \
              values ($1, $2, $3, $4, $4) on conflict (database, username) \
              do update set pending = excluded.pending, pending_at = excluded.pending_at \
-             where passwords.pending is null or passwords.pending_at <= $5",
-        )
-        .bind(database.as_str())
-        .bind(username)
-        .bind(sealed)
-        .bind(now)
-        .bind(stale)
-        .execute(&self.pool);
+             where passwords.pending is null or passwords.pending_at <= $5";
+        let query = about(sql, database, username, sealed).bind(now).bind(stale).execute(&self.pool);
         let done = self.bounded("beginning to change a password", query).await?;
         Ok(done.rows_affected() == 1)
     }
@@ -88,14 +78,9 @@ impl Ledger {
         username: &str,
         sealed: &[u8],
     ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "update passwords set pending = null, pending_at = null \
-              where database = $1 and username = $2 and pending = $3",
-        )
-        .bind(database.as_str())
-        .bind(username)
-        .bind(sealed)
-        .execute(&self.pool);
+        let sql = "update passwords set pending = null, pending_at = null \
+              where database = $1 and username = $2 and pending = $3";
+        let query = about(sql, database, username, sealed).execute(&self.pool);
         self.bounded("forgetting a password that was about to be set", query).await.map(drop)
     }
 
@@ -108,16 +93,10 @@ impl Ledger {
         sealed: &[u8],
         now: Timestamp,
     ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "insert into passwords (database, username, secret, changed_at) values ($1, $2, $3, $4) \
+        let sql = "insert into passwords (database, username, secret, changed_at) values ($1, $2, $3, $4) \
              on conflict (database, username) \
-             do update set secret = excluded.secret, changed_at = excluded.changed_at",
-        )
-        .bind(database.as_str())
-        .bind(username)
-        .bind(sealed)
-        .bind(now)
-        .execute(&self.pool);
+             do update set secret = excluded.secret, changed_at = excluded.changed_at";
+        let query = about(sql, database, username, sealed).bind(now).execute(&self.pool);
         self.bounded("keeping a password that was set", query).await.map(drop)
     }
 
@@ -129,17 +108,11 @@ impl Ledger {
         sealed: &[u8],
         now: Timestamp,
     ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "insert into passwords (database, username, secret, changed_at) values ($1, $2, $3, $4) \
+        let sql = "insert into passwords (database, username, secret, changed_at) values ($1, $2, $3, $4) \
              on conflict (database, username) \
              do update set secret = excluded.secret, pending = null, pending_at = null, \
-                           changed_at = excluded.changed_at",
-        )
-        .bind(database.as_str())
-        .bind(username)
-        .bind(sealed)
-        .bind(now)
-        .execute(&self.pool);
+                           changed_at = excluded.changed_at";
+        let query = about(sql, database, username, sealed).bind(now).execute(&self.pool);
         self.bounded("keeping a password", query).await.map(drop)
     }
 
@@ -161,4 +134,14 @@ impl Ledger {
         let rows = self.bounded("looking for the leases of rotated passwords", query).await?;
         rows.into_iter().map(Lease::try_from).collect()
     }
+}
+
+/// A statement about what is kept of a user's password: `$1` is the database, `$2` the user, `$3` what is sealed.
+fn about<'q>(
+    sql: &'static str,
+    database: &'q DatabaseName,
+    username: &'q str,
+    sealed: &'q [u8],
+) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(sql).bind(database.as_str()).bind(username).bind(sealed)
 }
