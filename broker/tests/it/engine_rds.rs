@@ -71,6 +71,12 @@ pub(crate) async fn configured(rds: &Rds, credentials: impl FnOnce(&Settings) ->
         "tls": { "ca": { "file": settings.ca_path } },
         "rds": { "protocol": "postgres", "region": REGION, "credentials": credentials(&settings) },
     });
+    offer_tokens(&mut settings);
+    settings
+}
+
+/// `app-reader` for `app-*`.
+fn offer_tokens(settings: &mut Settings) {
     settings.config["roles"]["app-reader"] = json!({
         "database": "app",
         "credential": { "kind": "connect_token", "username": READER },
@@ -79,7 +85,6 @@ pub(crate) async fn configured(rds: &Rds, credentials: impl FnOnce(&Settings) ->
     let binding =
         json!({ "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": ["app-reader"] });
     settings.config["bindings"].as_array_mut().unwrap().push(binding);
-    settings
 }
 
 /// The same with a running broker.

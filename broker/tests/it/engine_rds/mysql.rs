@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions as _, MySqlConnection};
 
-use super::{ADMIN_PASSWORD, READER, REGION, fixed};
+use super::{ADMIN_PASSWORD, READER, REGION, fixed, offer_tokens};
 use crate::stand::mariadb::mariadb_client;
 use crate::stand::{Outcome, Settings, Stand, seconds, unique, world};
 
@@ -69,14 +69,7 @@ pub(crate) async fn configured(rds: &RdsMysql, key: &AwsKey) -> Settings {
         "timeout": "20s",
         "rds": { "protocol": "mysql", "region": REGION, "credentials": fixed(&settings, key) },
     });
-    settings.config["roles"]["app-reader"] = json!({
-        "database": "app",
-        "credential": { "kind": "connect_token", "username": READER },
-        "ttl": "15m",
-    });
-    let binding =
-        json!({ "workloads": { "issuer": "cluster", "subject": "app-*" }, "roles": ["app-reader"] });
-    settings.config["bindings"].as_array_mut().unwrap().push(binding);
+    offer_tokens(&mut settings);
     settings
 }
 
