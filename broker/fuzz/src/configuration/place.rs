@@ -4,7 +4,10 @@ use std::fs::{create_dir, set_permissions, write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::LazyLock;
 
+use dsn_broker::config::Config;
 use tempfile::TempDir;
+
+use crate::configuration::EXAMPLE;
 
 /// A folder that has them all.
 pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
@@ -36,6 +39,8 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         write(&file, secret).unwrap();
         set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
+    // Else each change to it would be refused for what it lacks, and nothing would be seen.
+    Config::parse(EXAMPLE, &folder.path().join("broker.yaml")).unwrap();
     folder
 });
 
