@@ -12,7 +12,7 @@ use crate::config::mistake::{Key, Mistakes};
 pub struct Privileges {
     /// Where: `orders.*`, `orders.customers`, or `*.*` for the whole server.
     // Not `on`, which half of the readers of YAML take for a yes.
-    #[serde(rename = "in", alias = "on")]
+    #[serde(rename = "in")]
     pub on: String,
     /// What: `select`, `insert`, `update`, `delete`, `execute`, …
     pub can: Vec<String>,

@@ -56,7 +56,7 @@ async fn settings(secrets: &mut Secrets) -> (Settings, Provided, String) {
     let wrong = "an-admin-password-that-is-wrong";
     secrets.add("a wrong password", wrong);
     let wrong = settings.secret("dead-admin", wrong);
-    let privileges = json!([{ "on": "shop.items", "can": ["select"] }]);
+    let privileges = json!([{ "in": "shop.items", "can": ["select"] }]);
     let credential = json!({ "kind": "dynamic_user", "privileges": privileges });
     add_shop(&mut settings, mariadb().await, ELSEWHERE[0], credential);
     let provided = Provider::Planetscale.start(world().await, settings.folder()).await.unwrap();
