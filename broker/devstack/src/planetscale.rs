@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::json;
 
 pub use self::branches::Branch;
 use self::state::State;
@@ -129,6 +130,19 @@ impl PlanetScale {
     pub fn set_branch(&self, database: &str, branch: &str, change: impl FnOnce(&mut Branch)) {
         let mut state = self.world.state.lock();
         state.branches.iter_mut().find(|it| it.is(database, branch)).map(change).unwrap_or_default();
+    }
+
+    /// Makes a role of a branch of a Postgres database, as an operator does with `pscale role create`.
+    pub async fn make_role(
+        &self,
+        (database, branch): (&str, &str),
+        name: &str,
+        inherited_roles: &[&str],
+    ) -> anyhow::Result<()> {
+        let at = self.world.state.lock().branches.iter().find(|it| it.is(database, branch)).cloned();
+        let at = at.with_context(|| format!("there is no branch {branch} of {database}"))?;
+        let wish = serde_json::from_value(json!({ "name": name, "inherited_roles": inherited_roles }))?;
+        roles::create_now(&self.world, &at, wish).await.map(drop)
     }
 
     /// The display names of the credentials that somebody can log in with, but for default roles.

@@ -38,7 +38,15 @@ async fn offers(provider: Provider, roles: &[&str]) {
 
 #[test]
 fn planetscale_is_offered() {
-    run(offers(Provider::Planetscale, &["planetscale-postgres-user", "planetscale-mysql-user"]));
+    run(offers(
+        Provider::Planetscale,
+        &[
+            "planetscale-postgres-user",
+            "planetscale-mysql-user",
+            "planetscale-postgres-pair",
+            "planetscale-mysql-pair",
+        ],
+    ));
 }
 
 #[test]
@@ -48,7 +56,7 @@ fn neon_is_offered() {
 
 #[test]
 fn db9_is_offered() {
-    run(offers(Provider::Db9, &["db9-user", "db9-token"]));
+    run(offers(Provider::Db9, &["db9-user", "db9-pair", "db9-token"]));
 }
 
 #[test]

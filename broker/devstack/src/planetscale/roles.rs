@@ -19,7 +19,7 @@ use crate::Answer;
 use crate::edge::Refusal;
 
 #[derive(Deserialize)]
-struct Wish {
+pub(super) struct Wish {
     #[serde(flatten)]
     common: Common,
     #[serde(default)]
@@ -45,7 +45,7 @@ pub(super) async fn create(
     answered(create_now(&world, &branch, wish).await)
 }
 
-async fn create_now(world: &World, branch: &Branch, wish: Wish) -> anyhow::Result<Answer> {
+pub(super) async fn create_now(world: &World, branch: &Branch, wish: Wish) -> anyhow::Result<Answer> {
     let (user, secret) = (format!("pscale_api_{}", short()?), secret()?);
     let there = format!(
         "select string_agg(rolname, ', ') from pg_roles where rolname = any('{{{}}}')",

@@ -24,10 +24,17 @@ pub(super) async fn start(place: &Place<'_>) -> anyhow::Result<Provided> {
     Ok(Provided::new(Running::Db9(db9))
         .database("db9", database)
         .role("db9-user", "db9", "15m", json!({ "kind": "dynamic_user", "member_of": ["orders_ro"] }))
+        .role(
+            "db9-pair",
+            "db9",
+            "1h",
+            json!({ "kind": "rotated_password", "users": ["report_a", "report_b"] }),
+        )
         .role("db9-token", "db9", "10m", json!({ "kind": "connect_token", "username": "orders_app" })))
 }
 
 const PREPARATION: &str = "
     create table orders (id int); insert into orders values (1), (2), (3);
     create role orders_ro nologin; grant select on orders to orders_ro;
-    create role orders_app login in role orders_ro;";
+    create role orders_app login in role orders_ro;
+    create role report_a login in role orders_ro; create role report_b login in role orders_ro;";

@@ -29,6 +29,9 @@ pub(super) async fn start(place: &Place<'_>) -> anyhow::Result<Provided> {
     let shop = database("planetscale-postgres", "shop", pooled);
     let store = database("planetscale-mysql", "store", json!({ "primary": {}, "replica": {} }));
     let reader = json!({ "kind": "dynamic_user", "member_of": ["pg_read_all_data"] });
+    for name in PAIR {
+        planetscale.make_role(("shop", "main"), name, &["pg_read_all_data"]).await?;
+    }
     Ok(Provided::new(Running::Planetscale(planetscale))
         .database("planetscale-postgres", shop)
         .database("planetscale-mysql", store)
@@ -38,8 +41,23 @@ pub(super) async fn start(place: &Place<'_>) -> anyhow::Result<Provided> {
             "planetscale-mysql",
             "15m",
             json!({ "kind": "dynamic_user", "access": "reader" }),
+        )
+        .role(
+            "planetscale-postgres-pair",
+            "planetscale-postgres",
+            "1h",
+            json!({ "kind": "rotated_password", "users": PAIR }),
+        )
+        .role(
+            "planetscale-mysql-pair",
+            "planetscale-mysql",
+            "1h",
+            json!({ "kind": "rotated_password", "users": PAIR, "access": "reader" }),
         ))
 }
+
+/// Roles that are there (Postgres), and names of passwords to be made (MySQL).
+const PAIR: [&str; 2] = ["report_a", "report_b"];
 
 /// What the documentation says that the token needs.
 const ACCESSES: [&str; 4] = [
