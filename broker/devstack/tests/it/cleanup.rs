@@ -82,7 +82,7 @@ async fn what_is_beside_a_world_is_described_and_ends_with_it() {
     let summary: Value = serde_json::from_str(&file).unwrap();
     let (databases, roles) =
         (summary["databases"].as_object().unwrap(), summary["roles"].as_object().unwrap());
-    assert_eq!((databases.len(), roles.len()), (6, 11), "{file}");
+    assert_eq!((databases.len(), roles.len()), (6, 14), "{file}");
     assert!(roles.values().all(|role| databases.contains_key(role["database"].as_str().unwrap())), "{file}");
     let (processes, folders) = (Process::descendants(up.child.id()), up.folders());
     assert_eq!(folders.len(), 9, "a world of three, and six servers: {folders:?}");
