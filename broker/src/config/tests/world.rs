@@ -309,7 +309,7 @@ fn bindings_and_operators() {
             "    roles: [orders-reader]\n",
             "    roles: [orders-reder]\n",
             &[
-                "bindings[1].roles[0]: there is no role `orders-reder`; there are `branch-my-reader`, `branch-pg-reader`, `ninth-app`, `ninth-reader`, `orders-reader`, `orders-report`, `orders-writer`, `payments-app`, `payments-reader`, `payments-report`, `project-reader`, `project-report`, `shop-report`, `shop-writer`",
+                "bindings[1].roles[0]: there is no role `orders-reder`; there are `branch-my-reader`, `branch-my-report`, `branch-pg-reader`, `branch-pg-report`, `ninth-app`, `ninth-reader`, `ninth-report`, `orders-reader`, `orders-report`, `orders-writer`, `payments-app`, `payments-reader`, `payments-report`, `project-reader`, `project-report`, `shop-report`, `shop-writer`",
             ],
         ),
         (
