@@ -9,7 +9,7 @@ BUILD := $(or $(CARGO_TARGET_DIR),target)
 # A debug build of the broker can be told to die at a named step.
 TRIALS := exec setpriv --pdeathsig TERM $(BUILD)/debug/trials
 
-.PHONY: help demo test fuzz chaos soak bench lint generate deps fmt
+.PHONY: help demo test fuzz chaos soak bench lint generate deps drivers fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,11 +44,19 @@ lint: deps ## Formatting, lints, documentation, generated files, dependencies; s
 	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --quiet --workspace --no-deps --document-private-items
 	@cargo run --locked --quiet -p dsn-broker -- openapi | diff -u openapi/openapi.json - \
 	  || { echo "openapi/openapi.json is stale: run 'make generate'"; exit 1; }
+	@cargo run --locked --quiet -p dsn-broker -- formats | diff -u broker/connect.md - \
+	  || { echo "broker/connect.md is stale: run 'make generate'"; exit 1; }
 	@! command -v cargo-deny >/dev/null || cargo deny --locked --log-level error check bans licenses sources >/dev/null
+
+drivers: ## Install the drivers of all languages that the tests connect with, where they can be had
+	@.ci/drivers
 
 generate: ## Write the generated files anew
 	cargo run --locked --quiet -p dsn-broker -- openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
+	cargo run --locked --quiet -p dsn-broker -- formats > broker/connect.md.new
+	mv broker/connect.md.new broker/connect.md
+	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn-broker --test it -- --exact dsn::golden::what_each_format_says_is_as_it_was_reviewed
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -40,6 +40,8 @@ enum Command {
     Schema,
     /// Print the OpenAPI document.
     Openapi,
+    /// Print what each format of DSNs is and how to connect with it, Markdown.
+    Formats,
     /// API keys.
     #[command(subcommand)]
     ApiKey(api_key::Command),
@@ -95,6 +97,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(file) => migrate::run(&file.load()?).await.map(|()| ExitCode::SUCCESS),
         Command::Schema => {
             println!("{}", serde_json::to_string_pretty(&Config::schema())?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Formats => {
+            print!("{}", crate::dsn::page());
             Ok(ExitCode::SUCCESS)
         }
         Command::Openapi => {

@@ -9,10 +9,13 @@
 mod error;
 mod format;
 mod formats;
+mod object;
 mod os;
+mod page;
 mod parameters;
 mod posix;
 pub mod reader;
+mod refused;
 mod settings;
 mod uri;
 
@@ -23,8 +26,9 @@ use crate::model::{DatabaseName, Protocol};
 use crate::secret::Secret;
 
 pub use error::RenderError;
-pub use format::{Format, UnknownFormat};
+pub use format::{Format, Language, UnknownFormat};
 pub use os::{Os, UnknownOs};
+pub use page::page;
 pub use parameters::{Parameter, Parameters, Value};
 pub use reader::Reader;
 pub(crate) use settings::Settings;
@@ -60,6 +64,8 @@ pub struct Target<'a> {
     pub connect_timeout: Duration,
     /// Whether drivers begin with TLS instead of asking for it first: libpq's `sslnegotiation=direct`.
     pub direct_tls: bool,
+    /// Whether it leads through a pooler that hands server connections on after each transaction.
+    pub pooled: bool,
     /// libpq's `target_session_attrs`, if any.
     pub target_session_attrs: Option<&'a str>,
     /// Whether the server has to prove that nobody stands between; said only where it is libpq that reads it.
@@ -112,6 +118,10 @@ pub struct Rendered<'a> {
     pub ca_pem: Option<&'a str>,
     /// Who reads it.
     pub reader: &'static Reader,
+    /// The lines that open a session with the text.
+    pub code: &'static str,
+    /// The versions that those who read it have to have, and what for.
+    pub needs: Vec<&'static str>,
 }
 
 #[cfg(test)]

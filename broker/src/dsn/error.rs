@@ -1,4 +1,4 @@
-use crate::dsn::{Format, Parameter};
+use crate::dsn::{Format, Language, Parameter};
 use crate::model::{DatabaseName, Protocol};
 
 /// Why a target cannot be rendered.
@@ -7,16 +7,18 @@ pub enum RenderError {
     /// The format can only point at a CA file, and the caller did not say where that is.
     #[error(
         "the format `{format}` cannot hold the private CA of database `{database}`: save the CA in a file \
-         (/v1/databases/{database}/ca.pem has it) and ask with ca_file=/path/where/you/saved/it"
+         (/v1/databases/{database}/ca.pem has it) and ask with ca_file=/path/where/you/saved/it{}", or(*.instead)
     )]
     NeedsCaFile {
         /// The format that was asked for.
         format: Format,
         /// The database whose CA it is.
         database: DatabaseName,
+        /// The nearest one that can.
+        instead: Option<Format>,
     },
     /// The format is for databases of another kind.
-    #[error("the format `{format}` is not for {}: use one of {}", .protocol.as_str(), names(*.protocol))]
+    #[error("the format `{format}` is not for {}: use one of {}", .protocol.as_str(), names(*.format, *.protocol))]
     OtherProtocol {
         /// The format that was asked for.
         format: Format,
@@ -24,12 +26,14 @@ pub enum RenderError {
         protocol: Protocol,
     },
     /// The format has no words for a value that others can say.
-    #[error("the format `{format}` {why}")]
+    #[error("the format `{format}` {why}{}", or(*.instead))]
     NotInFormat {
         /// The format that was asked for.
         format: Format,
-        /// What it cannot say, and what can.
+        /// What it cannot say.
         why: &'static str,
+        /// The nearest one that can.
+        instead: Option<Format>,
     },
     /// A password that a server is shown as it is must reach no other one.
     #[error(
@@ -76,6 +80,27 @@ pub enum RenderError {
     },
 }
 
-fn names(protocol: Protocol) -> String {
-    Format::for_protocol(protocol).map(Format::name).collect::<Vec<_>>().join(", ")
+impl RenderError {
+    /// The same, with what can be asked for instead.
+    pub(super) fn or_rather(mut self, nearest: impl FnOnce() -> Option<Format>) -> Self {
+        if let Self::NeedsCaFile { instead, .. } | Self::NotInFormat { instead, .. } = &mut self {
+            *instead = nearest();
+        }
+        self
+    }
+}
+
+fn or(instead: Option<Format>) -> String {
+    instead.map_or_else(String::new, |format| format!("; or use `{format}`"))
+}
+
+/// What is for the same language, or for all.
+fn names(format: Format, protocol: Protocol) -> String {
+    let of = |language| Format::for_protocol(protocol).filter(move |other| other.language() == language);
+    let alike: Vec<_> = of(format.language()).map(Format::name).collect();
+    if alike.is_empty() {
+        of(Language::Tools).map(Format::name).collect::<Vec<_>>().join(", ")
+    } else {
+        alike.join(", ")
+    }
 }

@@ -6,13 +6,14 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::dsn::formats::Spec;
-use crate::dsn::reader::Reader;
+use crate::dsn::reader::{Ca, Reader};
+use crate::dsn::refused::{self, Refused};
 use crate::dsn::{Parameters, RenderError, Rendered, Settings, Target, Trust, formats};
 use crate::model::Protocol;
 use crate::secret::Secret;
 
 macro_rules! formats {
-    ($($variant:ident $name:literal $module:ident: $help:literal;)*) => {
+    ($($variant:ident $name:literal $module:ident $language:ident: $help:literal;)*) => {
         /// A way to write a target down.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
         pub enum Format {
@@ -33,6 +34,11 @@ macro_rules! formats {
                 match self { $(Self::$variant => $help,)* }
             }
 
+            /// For whom it is.
+            pub fn language(self) -> Language {
+                match self { $(Self::$variant => Language::$language,)* }
+            }
+
             fn spec(self) -> &'static Spec {
                 match self { $(Self::$variant => &formats::$module::SPEC,)* }
             }
@@ -41,15 +47,85 @@ macro_rules! formats {
 }
 
 formats! {
-    Uri     "uri"     uri:     "a connection URI: libpq's for psql and most drivers, or mysql://…";
-    Keyword "keyword" keyword: "libpq's connection string of keywords and values";
-    Env     "env"     env:     "libpq's PG* variables, as lines for a POSIX shell to source";
-    Dotenv  "dotenv"  dotenv:  "a line DATABASE_URL=… for a .env file";
-    Pgpass  "pgpass"  pgpass:  "a line for libpq's password file; TLS is not part of it";
-    MyCnf   "my-cnf"  my_cnf:  "an option file for the clients of MariaDB; those of MySQL refuse it";
-    Shell   "shell"   shell:   "a command that opens a session with psql or mariadb, without the secret in the process list";
-    Json    "json"    json:    "the parameters as a JSON object, with the CA in ca_pem";
-    QuerycopEnv "querycop-env" querycop_env: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
+    Uri         "uri"          uri          Tools: "a connection URI: libpq's for psql and most drivers, or mysql://…";
+    Keyword     "keyword"      keyword      Tools: "libpq's connection string of keywords and values";
+    Env         "env"          env          Tools: "libpq's PG* variables, as lines for a POSIX shell to source";
+    Dotenv      "dotenv"       dotenv       Tools: "a line DATABASE_URL=… for a .env file";
+    Pgpass      "pgpass"       pgpass       Tools: "a line for libpq's password file; TLS is not part of it";
+    MyCnf       "my-cnf"       my_cnf       Tools: "an option file for the clients of MariaDB; those of MySQL refuse it";
+    Shell       "shell"        shell        Tools: "a command that opens a session with psql or mariadb, without the secret in the process list";
+    Json        "json"         json         Tools: "the parameters as a JSON object, with the CA in ca_pem";
+    QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
+    Psycopg     "psycopg"      psycopg      Python: "a connection URI for psycopg 3";
+    PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
+    Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
+}
+
+/// Who asks for a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Tools, files, and whoever reads a text that has no driver of its own.
+    Tools,
+    /// Programs in Python.
+    Python,
+    /// Programs in JavaScript or TypeScript.
+    JavaScript,
+    /// Programs in Rust.
+    Rust,
+    /// Programs in Go.
+    Go,
+    /// Programs for the JVM.
+    Java,
+    /// Programs for .NET.
+    DotNet,
+    /// Programs in Ruby.
+    Ruby,
+    /// Programs in PHP.
+    Php,
+}
+
+impl Language {
+    /// All of them, in their order on the page.
+    pub(super) const ALL: &[Self] = &[
+        Self::Tools,
+        Self::Rust,
+        Self::Python,
+        Self::JavaScript,
+        Self::Go,
+        Self::Java,
+        Self::DotNet,
+        Self::Ruby,
+        Self::Php,
+    ];
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Tools => "Tools, files, and any driver",
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript and TypeScript",
+            Self::Rust => "Rust",
+            Self::Go => "Go",
+            Self::Java => "Java and the JVM",
+            Self::DotNet => ".NET",
+            Self::Ruby => "Ruby",
+            Self::Php => "PHP",
+        }
+    }
+
+    /// What Markdown calls it.
+    pub(super) fn fence(self) -> &'static str {
+        match self {
+            Self::Tools => "sh",
+            Self::Python => "python",
+            Self::JavaScript => "js",
+            Self::Rust => "rust",
+            Self::Go => "go",
+            Self::Java => "java",
+            Self::DotNet => "csharp",
+            Self::Ruby => "ruby",
+            Self::Php => "php",
+        }
+    }
 }
 
 impl Format {
@@ -64,7 +140,14 @@ impl Format {
             Trust::System => None,
             Trust::Private { pem } => Some(pem),
         };
-        Ok(Rendered { text: Secret::new((reader.render)(&settings)), parameters, ca_pem, reader })
+        Ok(Rendered {
+            text: Secret::new((reader.render)(&settings)),
+            parameters,
+            ca_pem,
+            reader,
+            code: reader.code(target),
+            needs: settings.needs(reader, target),
+        })
     }
 
     /// Whether this format can say `target`. Fails as [`Format::render`] does.
@@ -73,6 +156,13 @@ impl Format {
     }
 
     fn settings<'a>(
+        self,
+        target: &Target<'a>,
+    ) -> Result<(&'static Reader, Parameters<'a>, Settings<'a>), RenderError> {
+        self.check(target).map_err(|error| error.or_rather(|| self.nearest(target)))
+    }
+
+    fn check<'a>(
         self,
         target: &Target<'a>,
     ) -> Result<(&'static Reader, Parameters<'a>, Settings<'a>), RenderError> {
@@ -85,6 +175,19 @@ impl Format {
             parameters.keep(|parameter| reader.name(parameter).is_some());
         }
         Ok((reader, parameters, settings))
+    }
+
+    /// Another that can say `target`: for the same language, or the one that can say most.
+    fn nearest(self, target: &Target<'_>) -> Option<Self> {
+        let is_alike = |other: &Self| {
+            let reader = other.reader(target.protocol);
+            *other != self
+                && other.language() == self.language()
+                && !other.is_for_proxies()
+                && reader.is_some_and(|reader| reader.ca != Ca::Elsewhere)
+        };
+        let alike = Self::ALL.iter().copied().filter(is_alike);
+        alike.chain([Self::Json]).find(|other| other.check(target).is_ok())
     }
 
     /// Whether it is for a proxy: about the database itself, whatever clients connect to.
@@ -128,7 +231,10 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
         let found = Self::ALL.iter().copied().find(|format| format.name() == text);
-        found.ok_or_else(|| UnknownFormat { text: text.chars().take(LONGEST_ECHO).collect() })
+        found.ok_or_else(|| UnknownFormat {
+            text: text.chars().take(LONGEST_ECHO).collect(),
+            refused: refused::find(text),
+        })
     }
 }
 
@@ -136,6 +242,7 @@ impl FromStr for Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownFormat {
     text: String,
+    refused: Option<&'static Refused>,
 }
 
 impl UnknownFormat {
@@ -149,6 +256,9 @@ impl UnknownFormat {
 
 impl fmt::Display for UnknownFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Refused { name, why, instead }) = self.refused {
+            return write!(f, "`{name}` is not offered: {why}. Use `{instead}` instead");
+        }
         let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
         write!(f, "{:?} is not a format: use one of {}", self.text, names.join(", "))?;
         self.nearest().map_or(Ok(()), |format| write!(f, " (did you mean {format}?)"))
@@ -178,12 +288,19 @@ mod tests {
     #[test]
     fn an_unknown_format_is_named_with_all_that_exist_and_the_nearest() {
         let message = |text: &str| text.parse::<Format>().unwrap_err().to_string();
-        assert_eq!(
-            message("url"),
-            "\"url\" is not a format: use one of uri, keyword, env, dotenv, pgpass, my-cnf, shell, json, querycop-env (did you mean uri?)"
-        );
+        let url = message("url");
+        assert!(url.starts_with("\"url\" is not a format: use one of uri, keyword, env, dotenv, "), "{url}");
+        assert!(Format::ALL.iter().all(|format| url.contains(format.name())), "{url}");
         assert!(message("DotEnv").ends_with("(did you mean dotenv?)"));
-        assert!(message("jdbc-with-a-long-name").ends_with("json, querycop-env"));
-        assert!(message(&"x".repeat(5000)).len() < 200);
+        assert!(!message("jdbc-with-a-long-name").contains("did you mean"));
+        assert_eq!(message(&"x".repeat(5000)).len(), message(&"x".repeat(LONGEST_ECHO)).len());
+    }
+
+    #[test]
+    fn what_cannot_be_made_to_verify_is_refused_with_the_reason_and_what_to_use() {
+        for Refused { name, why, instead } in refused::ALL {
+            let message = name.parse::<Format>().unwrap_err().to_string();
+            assert_eq!(message, format!("`{name}` is not offered: {why}. Use `{instead}` instead"));
+        }
     }
 }

@@ -5,7 +5,10 @@ pub(super) mod env;
 pub(super) mod json;
 pub(super) mod keyword;
 pub(super) mod my_cnf;
+pub(super) mod pgjdbc;
 pub(super) mod pgpass;
+pub(super) mod postgres_js;
+pub(super) mod psycopg;
 pub(super) mod querycop_env;
 pub(super) mod shell;
 pub(super) mod uri;
@@ -14,7 +17,9 @@ use crate::dsn::Parameter::{
     ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
     Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
-use crate::dsn::reader::{self, Ca, DirectTls, Modes, Reader, Roots, Timeout, Trusts};
+use crate::dsn::reader::{
+    self, Ca, Credentials, DirectTls, Modes, Pooled, Reader, Roots, Seen, Timeout, Trusts, When,
+};
 use crate::dsn::uri::uri;
 
 /// A format.
@@ -31,9 +36,10 @@ pub(super) struct Spec {
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 
-/// Whoever reads with libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>):
-/// `sslrootcert=system` is for version 16 and later, `sslnegotiation` for 17 and later.
+/// Whoever reads with libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
 pub(super) const LIBPQ: Reader = Reader {
+    driver: "libpq 15 to 18",
+    seen: Seen::ByTests,
     says: &[
         (Host, "host"),
         (Port, "port"),
@@ -57,8 +63,21 @@ pub(super) const LIBPQ: Reader = Reader {
     direct_tls: DirectTls::Yes,
     timeout: Timeout::InText,
     cleartext: true,
-    longest: None,
+    credentials: Credentials::InText,
+    addresses: true,
+    takes: |_, _| true,
+    pooled: Pooled::Fits,
+    needs: &[
+        (
+            When::SystemRoots,
+            "libpq 16 for sslrootcert=system; with os= the text has a path instead, for older ones",
+        ),
+        (When::DirectTls, "libpq 17 for sslnegotiation=direct, and a server of version 17"),
+        (When::ChannelBinding, "libpq 13 for channel_binding=require"),
+    ],
+    traps: &[],
     open: "psql \"$dsn\"",
+    open_private: None,
     render: |settings| uri("postgresql", settings),
 };
 
@@ -66,6 +85,8 @@ pub(super) const LIBPQ: Reader = Reader {
 /// behind it stands what sqlx, Django's `dj-database-url` and their like read, and each of the others has names of its
 /// own. Only what is needed to verify the server is said.
 pub(super) const MYSQL_URL: Reader = Reader {
+    driver: "sqlx 0.9 and others that read such URLs",
+    seen: Seen::ByTests,
     says: &[
         (Host, "host"),
         (Port, "port"),
@@ -84,7 +105,15 @@ pub(super) const MYSQL_URL: Reader = Reader {
     timeout: Timeout::InCode,
     // Each driver has a name of its own for that, or none.
     cleartext: false,
-    longest: None,
+    credentials: Credentials::InText,
+    addresses: true,
+    takes: |_, _| true,
+    pooled: Pooled::Fits,
+    needs: &[],
+    traps: &[
+        "drivers that know other names for these options ignore them, and verify nothing: ask for the format that is named after yours",
+    ],
+    open_private: None,
     open: "MySqlPool::connect(dsn).await?",
     render: |settings| uri("mysql", settings),
 };

@@ -32,9 +32,13 @@ pub enum Parameter {
     CleartextPlugin,
     TargetSessionAttrs,
     ConnectTimeout,
+    /// The same in milliseconds, for readers that count these.
+    ConnectMillis,
     ApplicationName,
     /// A private CA itself, PEM; libpq cannot be told that.
     CaPem,
+    /// What a pooler makes necessary.
+    Pooling,
 }
 
 /// The value of a parameter. The password is one of them, so it prints as nothing.
@@ -128,8 +132,10 @@ impl Parameter {
             Self::CleartextPlugin => "cleartext_plugin",
             Self::TargetSessionAttrs => "target_session_attrs",
             Self::ConnectTimeout => "connect_timeout",
+            Self::ConnectMillis => "connect_timeout_ms",
             Self::ApplicationName => "application_name",
             Self::CaPem => "ca_pem",
+            Self::Pooling => "pooling",
         }
     }
 }
@@ -147,6 +153,14 @@ impl fmt::Debug for Value<'_> {
 }
 
 impl Value<'_> {
+    /// A thousand times the number.
+    pub(super) fn in_thousandths(self) -> Self {
+        match self {
+            Self::Number(number) => Self::Number(number.saturating_mul(1000)),
+            other => other,
+        }
+    }
+
     /// Calls `write` with the value as text.
     pub(super) fn with_text<T>(self, write: impl FnOnce(&str) -> T) -> T {
         match self {
@@ -174,7 +188,9 @@ fn root_cert<'a>(target: &Target<'a>) -> Result<Option<&'a str>, RenderError> {
         (Mode::Plaintext, ..) => None,
         (_, Some(path), _) => Some(path),
         // Drivers for MySQL that are given no CA trust the system's.
-        (_, None, Trust::System) => (target.protocol == Protocol::Postgres).then_some("system"),
+        (_, None, Trust::System) => {
+            (target.protocol == Protocol::Postgres).then_some(target.bundle.unwrap_or("system"))
+        }
         (_, None, Trust::Private { .. }) => None,
     })
 }

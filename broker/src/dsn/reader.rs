@@ -2,11 +2,15 @@
 
 use serde::Serialize;
 
-use crate::dsn::{Mode, Parameter, Settings};
+use crate::dsn::{Mode, Parameter, Settings, Target, Trust, Value};
 
 /// A driver or tool that reads a format, and what it makes of the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
+    /// Its name and the versions in which it was tried.
+    pub driver: &'static str,
+    /// How it is known that it does what is said here.
+    pub seen: Seen,
     /// What the text may say of the connection, by the reader's names and in this order: what is below decides
     /// whether it says that.
     pub says: &'static [(Parameter, &'static str)],
@@ -26,10 +30,23 @@ pub struct Reader {
     pub timeout: Timeout,
     /// Whether it shows a server of MySQL the password itself, where the server asks for that and the text says so.
     pub cleartext: bool,
-    /// How many bytes a value may have.
-    pub longest: Option<usize>,
-    /// The lines that open a session with the text, which they call `dsn`.
+    /// Where it is told who comes.
+    pub credentials: Credentials,
+    /// Whether it verifies a host that is an address, and not a name.
+    pub addresses: bool,
+    /// Whether it can be told this value.
+    pub takes: fn(Parameter, &str) -> bool,
+    /// What it has to be told where a pooler hands its server connections on after each transaction.
+    pub pooled: Pooled,
+    /// The versions that it has to have, for what.
+    pub needs: &'static [(When, &'static str)],
+    /// What else one has to know of it.
+    pub traps: &'static [&'static str],
+    /// The lines that open a session with the text, which they call `dsn`; the password beside it is `password` there,
+    /// and the CA `ca_pem`.
     pub open: &'static str,
+    /// The same where the CA is a private one, if they are others then.
+    pub open_private: Option<&'static str>,
     /// Writes the text.
     pub(super) render: fn(&Settings<'_>) -> String,
 }
@@ -63,8 +80,58 @@ pub enum Ca {
     Path,
     /// Within the text.
     Pem,
+    /// By the code that opens the session.
+    Code,
     /// It is not what this text is about.
     Elsewhere,
+}
+
+/// How it is known what a reader does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The project's tests run it.
+    ByTests,
+    /// It was tried on real servers, and the tests do not run it.
+    ByHand,
+    /// It was read in its source and never tried.
+    InSource,
+}
+
+/// Where a reader is told who comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Credentials {
+    /// In the text.
+    InText,
+    /// Beside it: `user` and `password` of the parameters.
+    Beside,
+}
+
+/// What a reader has to be told where a pooler hands its server connections on after each transaction: statements that
+/// were prepared for one of them are not there on the next.
+#[derive(Clone, Copy, Debug)]
+pub enum Pooled {
+    /// Nothing.
+    Fits,
+    /// This, in the text.
+    InText(&'static [(&'static str, Value<'static>)]),
+    /// These lines open the session instead.
+    InCode(&'static str),
+    /// There is no such setting, but poolers of this version and later do without.
+    Needs(&'static str),
+}
+
+/// When a version is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// Where the text names the system's roots by a word.
+    SystemRoots,
+    /// Where it says that the session begins with TLS.
+    DirectTls,
+    /// Where it says that nobody may stand between.
+    ChannelBinding,
 }
 
 /// What a private CA is to a reader.
@@ -124,13 +191,24 @@ pub struct Capabilities {
     pub timeout: Timeout,
     /// What a private CA is to it.
     pub ca: Trusts,
+    /// Where it is told who comes.
+    pub credentials: Credentials,
 }
 
 impl Reader {
     /// What it can, for those who ask.
     pub fn capabilities(&self) -> Capabilities {
-        let Self { channel_binding, direct_tls, timeout, trust: ca, .. } = *self;
-        Capabilities { channel_binding, direct_tls, timeout, ca }
+        let Self { channel_binding, direct_tls, timeout, trust: ca, credentials, .. } = *self;
+        Capabilities { channel_binding, direct_tls, timeout, ca, credentials }
+    }
+
+    /// The lines that open a session with this target.
+    pub(super) fn code(&self, target: &Target<'_>) -> &'static str {
+        match (self.pooled, self.open_private, target.trust) {
+            (Pooled::InCode(code), ..) if target.pooled => code,
+            (_, Some(code), Trust::Private { .. }) if target.mode != Mode::Plaintext => code,
+            _ => self.open,
+        }
     }
 
     /// What it calls a parameter, if it can be told that.
@@ -146,6 +224,9 @@ impl Modes {
     /// The `ssl-mode` of MySQL's clients (<https://dev.mysql.com/doc/refman/8.4/en/connection-options.html>).
     pub(super) const MYSQL: Self =
         Self { verify_full: "VERIFY_IDENTITY", verify_ca: Some("VERIFY_CA"), plaintext: Some("DISABLED") };
+
+    /// For those that are always told to verify all, by something else.
+    pub(super) const ALL: Self = Self { verify_full: "", verify_ca: None, plaintext: None };
 
     pub(super) fn word(self, mode: Mode) -> Option<&'static str> {
         match mode {

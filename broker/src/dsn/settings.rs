@@ -1,6 +1,8 @@
 //! What a text says to its reader: the parameters of a connection, by the reader's names.
 
-use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Reader, Roots, Timeout};
+use std::net::IpAddr;
+
+use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Pooled, Reader, Roots, Timeout, When};
 use crate::dsn::{Format, Mode, Parameter, Parameters, RenderError, Target, Trust, Value};
 
 /// What a text says to its reader, checked: it can say that.
@@ -26,34 +28,45 @@ impl<'a> Settings<'a> {
         target: &Target<'a>,
         parameters: &Parameters<'a>,
     ) -> Result<Self, RenderError> {
-        let not = |why| RenderError::NotInFormat { format, why };
-        if target.cleartext && !format.is_for_proxies() {
-            if target.mode != Mode::VerifyFull {
-                return Err(RenderError::CleartextUnverified { database: target.database.clone() });
-            }
-            if !reader.cleartext {
-                return Err(not(
-                    "has no word that all drivers know for `mysql_clear_password`, by which they show a token to the \
-                     server: use `my-cnf`, or `json` and tell the driver what it calls `enable-cleartext-plugin`",
-                ));
-            }
-        }
+        let asked = Asked { format, reader, target };
+        asked.check()?;
+        let mode = asked.mode()?;
         let mut list = Vec::with_capacity(reader.says.len());
         for (parameter, name) in reader.says {
             let value = match parameter {
-                Parameter::Sslmode => Some(Value::Text(mode(format, reader, target)?)),
-                Parameter::Sslrootcert => ca_path(format, reader, target)?.map(Value::Text),
-                Parameter::CaPem => ca_pem(target).filter(|_| reader.ca == Ca::Pem).map(Value::Text),
+                Parameter::Sslmode => Some(Value::Text(mode)),
+                Parameter::Sslrootcert => asked.ca_path()?.map(Value::Text),
+                Parameter::CaPem => asked.ca_pem()?.map(Value::Text),
                 Parameter::ConnectTimeout if reader.timeout != Timeout::InText => None,
+                Parameter::ConnectMillis => {
+                    parameters.get(Parameter::ConnectTimeout).map(Value::in_thousandths)
+                }
                 Parameter::ChannelBinding if reader.channel_binding != ChannelBinding::Enforced => None,
                 Parameter::Sslnegotiation if reader.direct_tls != DirectTls::Yes => None,
                 _ => parameters.get(*parameter),
             };
             list.extend(value.map(|value| Setting { parameter: *parameter, name, value }));
         }
-        let settings = Self { list };
-        settings.check(format, reader, parameters)?;
-        Ok(settings)
+        if let (true, Pooled::InText(pairs)) = (target.pooled, reader.pooled) {
+            list.extend(pairs.iter().map(|(name, value)| Setting {
+                parameter: Parameter::Pooling,
+                name,
+                value: *value,
+            }));
+        }
+        for Setting { parameter, value, .. } in &list {
+            if !value.with_text(|text| (reader.takes)(*parameter, text)) {
+                return Err(asked.not(match parameter {
+                    Parameter::Password => "cannot hold this password: its readers would take it for another",
+                    Parameter::User => "cannot hold this user: its readers would take it for another",
+                    Parameter::Dbname => "cannot hold this `dbname`: its readers would take it for another",
+                    _ => {
+                        "cannot hold a value that this endpoint needs: its readers would take it for another"
+                    }
+                }));
+            }
+        }
+        Ok(Self { list })
     }
 
     /// All of them by name, the password in the clear.
@@ -83,62 +96,106 @@ impl<'a> Settings<'a> {
         self.list.iter().find(|setting| setting.parameter == wanted).map(|setting| setting.value)
     }
 
-    fn check(&self, format: Format, reader: &Reader, parameters: &Parameters<'_>) -> Result<(), RenderError> {
-        let attrs = Parameter::TargetSessionAttrs;
-        if let (Some(_), None, false) =
-            (parameters.get(attrs), reader.name(attrs), format.is_for_proxies() || reader.ca == Ca::Elsewhere)
-        {
-            let why = "cannot say `target_session_attrs`, which this endpoint needs: use another endpoint";
-            return Err(RenderError::NotInFormat { format, why });
-        }
-        let is_long =
-            |longest: usize| self.expose().any(|(_, value)| value.with_text(|text| escaped(text) > longest));
-        if reader.longest.is_some_and(is_long) {
-            let why = "holds no line as long as that: its readers cut it; use `json` or `uri`";
-            return Err(RenderError::NotInFormat { format, why });
-        }
-        Ok(())
+    /// What its reader needs to understand it.
+    pub(super) fn needs(&self, reader: &Reader, target: &Target<'_>) -> Vec<&'static str> {
+        let is_said = |when: When| match when {
+            When::Always => true,
+            When::SystemRoots => {
+                matches!((reader.roots, self.get(Parameter::Sslrootcert)), (Roots::Word(word), Some(Value::Text(said))) if said == word)
+            }
+            When::DirectTls => self.get(Parameter::Sslnegotiation).is_some(),
+            When::ChannelBinding => self.get(Parameter::ChannelBinding).is_some(),
+        };
+        let needs = reader.needs.iter().filter(|(when, _)| is_said(*when)).map(|(_, version)| *version);
+        let pooler = match reader.pooled {
+            Pooled::Needs(version) if target.pooled => Some(version),
+            _ => None,
+        };
+        needs.chain(pooler).collect()
     }
 }
 
-/// As long as a text is with a backslash before each of its quotes and backslashes.
-fn escaped(text: &str) -> usize {
-    text.len() + text.matches(['"', '\\']).count()
+/// What is to be said to whom.
+struct Asked<'a, 'b> {
+    format: Format,
+    reader: &'static Reader,
+    target: &'b Target<'a>,
 }
 
-fn mode(format: Format, reader: &Reader, target: &Target<'_>) -> Result<&'static str, RenderError> {
-    reader.modes.word(target.mode).ok_or(match target.mode {
-        Mode::Plaintext => RenderError::NotInFormat { format, why: "cannot say that there is no TLS; use `json` or `uri`" },
-        _ => RenderError::NotInFormat {
-            format,
-            why: "cannot say that the host name is not verified: its readers verify all or nothing; use `json` or `uri`",
-        },
-    })
-}
+impl<'a> Asked<'a, '_> {
+    fn not(&self, why: &'static str) -> RenderError {
+        RenderError::NotInFormat { format: self.format, why, instead: None }
+    }
 
-/// The file of the CA, or what stands for the system's roots.
-fn ca_path<'a>(format: Format, reader: &Reader, target: &Target<'a>) -> Result<Option<&'a str>, RenderError> {
-    Ok(match (target.mode, target.ca_file, target.trust) {
-        (Mode::Plaintext, ..) => None,
-        (_, Some(path), _) => Some(path),
-        (_, None, Trust::Private { .. }) => match reader.ca {
-            Ca::Path => {
-                return Err(RenderError::NeedsCaFile { format, database: target.database.clone() });
+    fn check(&self) -> Result<(), RenderError> {
+        let Self { format, reader, target } = self;
+        if format.is_for_proxies() {
+            return Ok(());
+        }
+        if target.cleartext && target.mode != Mode::VerifyFull {
+            return Err(RenderError::CleartextUnverified { database: target.database.clone() });
+        }
+        if target.cleartext && !reader.cleartext {
+            return Err(self.not(
+                "has no word that all drivers know for `mysql_clear_password`, by which they show a token to the server",
+            ));
+        }
+        if !reader.addresses && target.mode != Mode::Plaintext && target.host.parse::<IpAddr>().is_ok() {
+            return Err(self.not(
+                "is for a driver that looks for `localhost` in the certificate where the host is an address: give the \
+                 endpoint a name",
+            ));
+        }
+        if target.target_session_attrs.is_some()
+            && reader.name(Parameter::TargetSessionAttrs).is_none()
+            && reader.ca != Ca::Elsewhere
+        {
+            return Err(self.not("cannot say `target_session_attrs`, which this endpoint needs"));
+        }
+        Ok(())
+    }
+
+    fn mode(&self) -> Result<&'static str, RenderError> {
+        self.reader.modes.word(self.target.mode).ok_or_else(|| {
+            self.not(match self.target.mode {
+                Mode::Plaintext => "cannot say that there is no TLS",
+                _ => "cannot say that the host name is not verified: its readers verify all or nothing",
+            })
+        })
+    }
+
+    /// The file of the CA, or what stands for the system's roots.
+    fn ca_path(&self) -> Result<Option<&'a str>, RenderError> {
+        let Self { format, reader, target } = self;
+        Ok(match (target.mode, target.ca_file, target.trust) {
+            (Mode::Plaintext, ..) => None,
+            (_, Some(path), _) => Some(path),
+            (_, None, Trust::Private { .. }) => match reader.ca {
+                Ca::Path => {
+                    let database = target.database.clone();
+                    return Err(RenderError::NeedsCaFile { format: *format, database, instead: None });
+                }
+                Ca::Pem | Ca::Code | Ca::Elsewhere => None,
+            },
+            (_, None, Trust::System) => match (reader.roots, target.bundle) {
+                (Roots::Silence, _) => None,
+                (Roots::Word(_) | Roots::Bundle, Some(path)) => Some(path),
+                (Roots::Word(word), None) => Some(word),
+                (Roots::Bundle, None) => return Err(RenderError::NeedsBundle { format: *format }),
+            },
+        })
+    }
+
+    /// The CA itself.
+    fn ca_pem(&self) -> Result<Option<&'a str>, RenderError> {
+        match (self.target.mode, self.target.trust, self.target.ca_file) {
+            (Mode::Plaintext, ..) => Ok(None),
+            _ if self.reader.ca != Ca::Pem => Ok(None),
+            (_, Trust::Private { pem }, _) => Ok(Some(pem)),
+            (_, Trust::System, Some(_)) if self.reader.name(Parameter::Sslrootcert).is_none() => {
+                Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"))
             }
-            Ca::Pem | Ca::Elsewhere => None,
-        },
-        (_, None, Trust::System) => match (reader.roots, target.bundle) {
-            (Roots::Word(word), _) => Some(word),
-            (Roots::Silence, _) => None,
-            (Roots::Bundle, Some(path)) => Some(path),
-            (Roots::Bundle, None) => return Err(RenderError::NeedsBundle { format }),
-        },
-    })
-}
-
-fn ca_pem<'a>(target: &Target<'a>) -> Option<&'a str> {
-    match target.trust {
-        Trust::Private { pem } => Some(pem),
-        Trust::System => None,
+            (_, Trust::System, _) => Ok(None),
+        }
     }
 }

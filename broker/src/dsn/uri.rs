@@ -6,16 +6,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::dsn::{Parameter, Settings};
 
-/// `scheme://user:password@host:port/dbname?…`, with all other settings behind the `?`.
+/// `scheme://user:password@host:port/dbname?…`, with all other settings behind the `?`; without user and password where
+/// these are not said.
 pub(super) fn uri(scheme: &str, settings: &Settings<'_>) -> String {
     let mut uri = String::with_capacity(512);
     let text = |parameter| settings.text(parameter);
     uri.push_str(scheme);
     uri.push_str("://");
-    text(Parameter::User).with_text(|user| encode(user, &mut uri));
-    uri.push(':');
-    text(Parameter::Password).with_text(|password| encode(password, &mut uri));
-    uri.push('@');
+    if let Some(user) = settings.get(Parameter::User) {
+        user.with_text(|user| encode(user, &mut uri));
+        uri.push(':');
+        text(Parameter::Password).with_text(|password| encode(password, &mut uri));
+        uri.push('@');
+    }
     text(Parameter::Host).with_text(|host| push_host(host, &mut uri));
     uri.push(':');
     text(Parameter::Port).with_text(|port| uri.push_str(port));

@@ -11,6 +11,7 @@
 mod cache;
 mod cli;
 mod conformance;
+mod drivers;
 mod dsn;
 mod engine_db9;
 mod engine_mysql;

@@ -5,6 +5,7 @@
 
 mod caller;
 mod config;
+mod hosts;
 mod ledger;
 mod load;
 pub mod log;
@@ -36,6 +37,7 @@ use tokio::sync::OnceCell;
 pub use caller::{Answer, Caller, client};
 pub use config::Settings;
 pub use devstack::role;
+pub use hosts::Hosts;
 pub use load::{Callers, Load, Noted};
 pub use process::{Process, until};
 pub use provider::{lets_in, made, text};

@@ -31,6 +31,7 @@ pub(super) fn read(protocol: Protocol, format: Format, text: &str) -> Read {
         Format::Shell if protocol == Protocol::Mysql => mariadb(text),
         Format::Shell => psql(text),
         Format::Json => json(text),
+        _ => unreachable!("{format} is named after a driver"),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) const MARIADB: Reader = Reader {
     cleartext: true,
     timeout: Timeout::InText,
     // The clients read lines into 4096 bytes (`mysys/my_default.c`).
-    longest: Some(4000),
+    takes: |_, value| value.len() + value.matches(['"', '\\']).count() <= 4000,
     open: "mariadb --defaults-extra-file=/path/where/you/saved/it",
     render,
     ..MYSQL_URL

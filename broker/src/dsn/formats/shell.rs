@@ -11,7 +11,7 @@ use crate::dsn::{Settings, Value};
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
     postgres: Some(&Reader { open: OPEN, render: psql, ..LIBPQ }),
-    mysql: Some(&Reader { longest: None, open: OPEN, render: mariadb, ..MARIADB }),
+    mysql: Some(&Reader { takes: |_, _| true, open: OPEN, render: mariadb, ..MARIADB }),
 };
 
 const OPEN: &str = "eval \"$dsn\"";

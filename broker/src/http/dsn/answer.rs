@@ -47,6 +47,8 @@ pub(in crate::http) struct DsnAnswer<'a> {
     capabilities: Capabilities,
     /// The lines of code that open a session with `dsn`; empty where it is for programs that have their own.
     code: &'static str,
+    /// The versions that those who read `dsn` have to have, and what for.
+    needs: &'a [&'static str],
     /// The CA to trust, PEM; null where it is the operating system's.
     ca_pem: Option<&'a str>,
     /// Whether others hold the same credential. A shared lease is never to be revoked on the way out.
@@ -142,7 +144,8 @@ fn with_answer<T>(
         format,
         parameters: Parts(&rendered.parameters),
         capabilities: rendered.reader.capabilities(),
-        code: rendered.reader.open,
+        code: rendered.code,
+        needs: &rendered.needs,
         ca_pem: rendered.ca_pem,
         dsn: Exposed(&rendered.text),
         shared: issued.shared,

@@ -3,7 +3,7 @@
 use crate::app::Current;
 use crate::broker::Issued;
 use crate::cache::CacheKey;
-use crate::config::{Endpoint, Verified};
+use crate::config::{Endpoint, EndpointKind, Verified};
 use crate::dsn::{Format, Mode, Os, Target, Trust, UnknownOs};
 use crate::http::dsn::DsnQuery;
 use crate::http::problem::{Kind, Problem};
@@ -131,6 +131,7 @@ impl<'a> Way<'a> {
             application_name,
             connect_timeout: self.endpoint.connect_timeout.0,
             direct_tls: self.endpoint.direct_tls,
+            pooled: self.endpoint.kind(self.name) == EndpointKind::Pooled,
             target_session_attrs: self.endpoint.target_session_attrs.as_deref(),
             channel_binding: self.binds_channel,
             cleartext: self.cleartext,

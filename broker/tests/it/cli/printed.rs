@@ -17,6 +17,15 @@ fn openapi_prints_the_document_of_record() {
     });
 }
 
+#[test]
+fn formats_prints_the_page_of_record() {
+    run(async {
+        let printed = dsn_broker(&["formats"]).await;
+        let committed = std::fs::read_to_string(repository().join("broker/connect.md")).unwrap();
+        assert!(printed.stdout == committed, "broker/connect.md is stale: run `make generate`");
+    });
+}
+
 /// The judge is Python's `jsonschema`.
 const JUDGE: &str = "
 import json, sys

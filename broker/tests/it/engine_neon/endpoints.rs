@@ -1,48 +1,25 @@
 //! The ways into a branch, by the names that the API tells: with these in place of a name server's.
 
-use std::io::Write as _;
-
 use devstack::{Neon, Way};
 use serde_json::json;
-use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use super::{neon, settings};
-use crate::stand::{Outcome, Process, run, text};
+use crate::stand::{Hosts, Outcome, Process, run, text};
 
-/// What lets a program find Neon's hosts on this machine.
-struct Names {
-    file: NamedTempFile,
-    library: String,
-}
-
-impl Names {
-    fn new() -> Self {
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(format!("127.0.0.1 localhost\n::1 localhost\n{}", Neon::hosts()).as_bytes()).unwrap();
-        let folders = std::fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
-        let library = folders.map(|folder| folder.join("libnss_wrapper.so")).find(|file| file.is_file());
-        let library = library.expect("libnss-wrapper is not installed: .ci/deps").display().to_string();
-        Self { file, library }
-    }
-
-    fn environment(&self) -> [(&str, &str); 2] {
-        [("LD_PRELOAD", &self.library), ("NSS_WRAPPER_HOSTS", self.file.path().to_str().unwrap())]
-    }
-
-    async fn psql(&self, dsn: &str, query: &str) -> Outcome {
-        let output = Command::new("psql")
-            .args(["-X", "-At", "-v", "ON_ERROR_STOP=1", "-c", query, dsn])
-            .env_clear()
-            .env("PATH", std::env::var("PATH").unwrap())
-            .envs(self.environment())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
-        Outcome { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
+/// psql, where it finds Neon's hosts.
+async fn psql_there(hosts: &Hosts, dsn: &str, query: &str) -> Outcome {
+    let output = Command::new("psql")
+        .args(["-X", "-At", "-v", "ON_ERROR_STOP=1", "-c", query, dsn])
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap())
+        .envs(hosts.environment())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
+    Outcome { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 /// Who is asked, and whether it can write.
@@ -51,7 +28,7 @@ const WHO: &str = "select current_database() || ' ' || current_setting('transact
 #[test]
 fn each_endpoint_leads_where_the_api_says() {
     run(async {
-        let (neon, names) = (neon().await, Names::new());
+        let (neon, names) = (neon().await, Hosts::new(&Neon::hosts()));
         let port = neon.edge().port();
         let settings = settings(&neon, |config| {
             config["databases"]["neon"]["endpoints"] = json!({
@@ -76,9 +53,9 @@ fn each_endpoint_leads_where_the_api_says() {
             let dsn = text(&answer, "dsn");
             assert_eq!(answer["parameters"]["host"], Neon::host(way));
             assert_eq!(dsn.contains("channel_binding=require"), way != Way::Pooled, "{endpoint}");
-            let said = names.psql(dsn, WHO).await;
+            let said = psql_there(&names, dsn, WHO).await;
             assert_eq!(said.stdout, expected, "{endpoint} {said:?}");
-            let writes = names.psql(dsn, "insert into app.orders values (3)").await;
+            let writes = psql_there(&names, dsn, "insert into app.orders values (3)").await;
             assert_eq!(writes.ok, !expected.ends_with("on"), "{endpoint} {writes:?}");
         }
         for (format, says) in [("keyword", true), ("env", true), ("dotenv", false), ("json", true)] {
@@ -89,7 +66,7 @@ fn each_endpoint_leads_where_the_api_says() {
         }
         let dotenv = text(&ask("&format=dotenv").await, "dsn").to_owned();
         let uri = dotenv.trim_end().strip_prefix("DATABASE_URL='").unwrap().strip_suffix('\'').unwrap();
-        assert_eq!(names.psql(uri, WHO).await.stdout, "neondb off");
+        assert_eq!(psql_there(&names, uri, WHO).await.stdout, "neondb off");
         process.stop().await;
         neon.postgres().end().await.unwrap();
     });
@@ -98,7 +75,7 @@ fn each_endpoint_leads_where_the_api_says() {
 #[test]
 fn the_pooler_takes_no_settings_at_the_start_and_those_of_the_user_hold() {
     run(async {
-        let (neon, names) = (neon().await, Names::new());
+        let (neon, names) = (neon().await, Hosts::new(&Neon::hosts()));
         let port = neon.edge().port();
         let settings = settings(&neon, |config| {
             config["databases"]["neon"]["endpoints"] =
@@ -110,8 +87,8 @@ fn the_pooler_takes_no_settings_at_the_start_and_those_of_the_user_hold() {
         let path = format!("{}&endpoint=pooled", process.dsn("neon-reader"));
         let answer = process.get("app-orders", &path).await.ok();
         let dsn = text(&answer, "dsn");
-        assert_eq!(names.psql(dsn, "show work_mem").await.stdout, "1MB");
-        let refused = names.psql(&format!("{dsn}&options=-csearch_path%3Dapp"), "select 1").await;
+        assert_eq!(psql_there(&names, dsn, "show work_mem").await.stdout, "1MB");
+        let refused = psql_there(&names, &format!("{dsn}&options=-csearch_path%3Dapp"), "select 1").await;
         assert!(refused.stderr.contains("unsupported startup parameter: options"), "{refused:?}");
         process.stop().await;
         neon.postgres().end().await.unwrap();

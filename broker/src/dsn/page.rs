@@ -1,0 +1,160 @@
+//! The page "Connect with …" (`broker/connect.md`): what is known of each format, from the data that the broker goes by.
+
+use std::time::Duration;
+
+use crate::dsn::reader::{
+    Capabilities, ChannelBinding, Credentials, DirectTls, Pooled, Reader, Seen, Timeout, Trusts,
+};
+use crate::dsn::refused::{self, Refused};
+use crate::dsn::{Format, Language, Mode, Target, Trust};
+use crate::model::Protocol;
+use crate::secret::Secret;
+
+/// The page, Markdown.
+pub fn page() -> String {
+    let mut blocks = vec![INTRODUCTION.to_owned()];
+    for language in Language::ALL {
+        let formats: Vec<_> = Format::ALL.iter().filter(|format| format.language() == *language).collect();
+        if !formats.is_empty() {
+            blocks.push(format!("## {}", language.title()));
+            formats.into_iter().for_each(|format| push_format(&mut blocks, *format));
+        }
+    }
+    if !refused::ALL.is_empty() {
+        blocks.push("## Not offered".to_owned());
+        blocks.push("Asking for one of these answers why, and what to use.".to_owned());
+        blocks.push(list(
+            refused::ALL
+                .iter()
+                .map(|Refused { name, why, instead }| format!("`{name}`: {why}. Use `{instead}`")),
+        ));
+    }
+    blocks.join("\n\n") + "\n"
+}
+
+fn push_format(blocks: &mut Vec<String>, format: Format) {
+    blocks.push(format!("### {format}"));
+    blocks.push(format!("`format={format}`: {}.", format.help()));
+    for protocol in [Protocol::Postgres, Protocol::Mysql] {
+        if let Some(reader) = format.reader(protocol) {
+            push_reader(blocks, format, protocol, reader);
+        }
+    }
+}
+
+fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, reader: &Reader) {
+    let seen = match reader.seen {
+        Seen::ByTests => "run by the tests of this project",
+        Seen::ByHand => "tried by hand on real servers, not run by the tests",
+        Seen::InSource => "**never tried**: read in its source",
+    };
+    blocks.push(format!("**{}**: {} ({seen}).", protocol.as_str(), reader.driver));
+    blocks.push(format!("```text\n{}\n```", example(format, protocol).trim_end()));
+    let fence = format.language().fence();
+    let mut code = |code: &str| blocks.push(format!("```{fence}\n{code}\n```"));
+    if !reader.open.is_empty() {
+        code(reader.open);
+    }
+    if let Some(lines) = reader.open_private {
+        blocks.push("Where the CA is a private one:".to_owned());
+        blocks.push(format!("```{fence}\n{lines}\n```"));
+    }
+    match reader.pooled {
+        Pooled::InCode(lines) => {
+            blocks.push("At a pooled endpoint:".to_owned());
+            blocks.push(format!("```{fence}\n{lines}\n```"));
+        }
+        Pooled::InText(pairs) => {
+            let names: Vec<_> = pairs.iter().map(|(name, _)| format!("`{name}`")).collect();
+            blocks.push(format!("At a pooled endpoint the text also has {}.", names.join(" and ")));
+        }
+        Pooled::Fits | Pooled::Needs(_) => {}
+    }
+    let Capabilities { channel_binding, direct_tls, timeout, ca, credentials } = reader.capabilities();
+    let mut facts = vec![match ca {
+        Trusts::Exclusive => "a private CA is the only one it trusts",
+        Trusts::Additive => "a private CA is trusted besides the system's roots",
+        Trusts::InCode => "what is trusted is for the code to say",
+    }];
+    facts.push(match channel_binding {
+        ChannelBinding::Enforced => "channel binding is enforced where the endpoint has it",
+        ChannelBinding::Opportunistic => {
+            "channel binding is used where the server offers it, and not insisted on"
+        }
+        ChannelBinding::None => "no channel binding",
+    });
+    facts.push(match direct_tls {
+        DirectTls::Yes => "begins with TLS where the endpoint says so",
+        DirectTls::Ignored | DirectTls::Error => "asks for TLS before it begins with it",
+    });
+    facts.push(match timeout {
+        Timeout::InText => "the timeout is in the text",
+        Timeout::InCode => "a timeout is for the code to set",
+    });
+    if credentials == Credentials::Beside {
+        facts.push("`user` and `password` are in `parameters` of the answer, not in the text");
+    }
+    if !reader.addresses {
+        facts.push("refused where the host is an IP address, since it would look for another name");
+    }
+    blocks.push(format!("Verified: certificate and host name. {}.", sentence(&facts.join("; "))));
+    let pooler = match reader.pooled {
+        Pooled::Needs(need) => Some(need),
+        _ => None,
+    };
+    let needs = reader.needs.iter().map(|(_, need)| *need).chain(pooler);
+    let lines =
+        needs.map(|need| format!("Needs {need}")).chain(reader.traps.iter().map(|trap| sentence(trap)));
+    blocks.extend(Some(list(lines)).filter(|list| !list.is_empty()));
+}
+
+fn list(lines: impl Iterator<Item = String>) -> String {
+    lines.map(|line| format!("- {line}.")).collect::<Vec<_>>().join("\n")
+}
+
+/// What the broker would answer, or why it would not.
+fn example(format: Format, protocol: Protocol) -> String {
+    let (Ok(database), password) = ("orders".parse(), Secret::new("PASSWORD")) else { return String::new() };
+    let target = Target {
+        database: &database,
+        protocol,
+        host: "db.example.com",
+        port: protocol.port(),
+        dbname: "orders",
+        username: "USER",
+        password: &password,
+        trust: Trust::Private { pem: "-----BEGIN CERTIFICATE-----…" },
+        ca_file: Some("/etc/dsn/ca.pem"),
+        bundle: None,
+        mode: Mode::VerifyFull,
+        application_name: "orders-reader",
+        connect_timeout: Duration::from_secs(10),
+        direct_tls: false,
+        pooled: false,
+        target_session_attrs: None,
+        channel_binding: false,
+        cleartext: false,
+    };
+    format
+        .render(&target)
+        .map_or_else(|error| error.to_string(), |rendered| rendered.text.expose().to_owned())
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+const INTRODUCTION: &str = "\
+<!-- Generated by `make generate` from broker/src/dsn: do not edit. -->
+# Connect with …
+
+Ask with `format=` for the text that your driver takes as it stands, and give it to the lines below, which are also in the
+answer (`code`): `GET /v1/dsn/orders-reader?format=psycopg&ca_file=/etc/dsn/ca.pem`. In them `dsn` is the text, `user` and `password` are
+those of `parameters`, and `ca_pem` is the CA of the answer, or nothing where the system's roots are trusted.
+
+Where the database has a private CA, `ca_file=` says where the program will find it (`GET /v1/databases/{name}/ca.pem` has it); formats
+that carry the CA do without. Where it has a certificate that all systems trust, say nothing, or `os=debian` (`rhel`, `alpine`, `macos`, …) for
+drivers that have to be told the file. What a format cannot say is refused, with one that can.
+
+Texts and lines are those of a private CA. They are run by tests, unless it says otherwise.";

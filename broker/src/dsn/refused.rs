@@ -1,0 +1,22 @@
+//! Drivers for which there is no format, since none would be safe.
+
+use crate::dsn::Format;
+
+/// A driver that cannot be made to verify the server.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub why: &'static str,
+    /// What does better.
+    pub instead: Format,
+}
+
+/// All of them that are known.
+pub(super) const ALL: &[Refused] = &[];
+
+/// The one of this name.
+pub(super) fn find(name: &str) -> Option<&'static Refused> {
+    ALL.iter().find(|refused| refused.name == name)
+}
