@@ -15,7 +15,7 @@ use crate::secret::Secret;
 macro_rules! formats {
     ($($variant:ident $name:literal $module:ident $language:ident: $help:literal;)*) => {
         /// A way to write a target down.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         pub enum Format {
             $(#[doc = $help] #[serde(rename = $name)] $variant,)*
         }
@@ -220,6 +220,19 @@ impl Format {
     }
 }
 
+impl utoipa::PartialSchema for Format {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let helps = Self::ALL.iter().map(|format| format!("- `{format}`: {}\n", format.help()));
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some(format!("A way to write a DSN down.\n\n{}", helps.collect::<String>())))
+            .enum_values(Some(Self::ALL.iter().map(|format| format.name())))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Format {}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -283,6 +296,8 @@ mod tests {
             assert_eq!(format.name().parse(), Ok(*format));
             assert_eq!(serde_json::to_value(format).unwrap(), format.name());
         }
+        let schema = serde_json::to_value(<Format as utoipa::PartialSchema>::schema()).unwrap();
+        assert_eq!(schema["enum"], serde_json::to_value(Format::ALL).unwrap(), "OpenAPI has the same");
     }
 
     #[test]

@@ -8,20 +8,21 @@ use crate::dsn::{Settings, Value};
 pub(super) fn object(always: &str, settings: &Settings<'_>) -> String {
     let mut object: Map<String, Json> = serde_json::from_str(always).unwrap_or_default();
     for (name, value) in settings.expose() {
-        let (within, last) = name.rsplit_once('.').map_or(("", name), |(within, last)| (within, last));
-        let place = within.split('.').filter(|step| !step.is_empty()).fold(&mut object, |object, step| {
-            let inner = object.entry(step).or_insert_with(|| Json::Object(Map::new()));
-            if !inner.is_object() {
-                *inner = Json::Object(Map::new());
-            }
-            match inner {
-                Json::Object(inner) => inner,
-                _ => unreachable!("it was made one"),
-            }
-        });
-        place.insert(last.to_owned(), json(value));
+        put(&mut object, name, json(value));
     }
     Json::Object(object).to_string()
+}
+
+fn put(object: &mut Map<String, Json>, name: &str, value: Json) {
+    match name.split_once('.') {
+        None => drop(object.insert(name.to_owned(), value)),
+        Some((first, rest)) => {
+            let within = object.entry(first).or_insert_with(|| Json::Object(Map::new()));
+            if let Json::Object(within) = within {
+                put(within, rest, value);
+            }
+        }
+    }
 }
 
 fn json(value: Value<'_>) -> Json {

@@ -36,7 +36,7 @@ impl<'a> Settings<'a> {
             let value = match parameter {
                 Parameter::Sslmode => Some(Value::Text(mode)),
                 Parameter::Sslrootcert => asked.ca_path()?.map(Value::Text),
-                Parameter::CaPem => asked.ca_pem()?.map(Value::Text),
+                Parameter::CaPem => asked.ca_pem().map(Value::Text),
                 Parameter::ConnectTimeout if reader.timeout != Timeout::InText => None,
                 Parameter::ConnectMillis => {
                     parameters.get(Parameter::ConnectTimeout).map(Value::in_thousandths)
@@ -152,6 +152,16 @@ impl<'a> Asked<'a, '_> {
         {
             return Err(self.not("cannot say `target_session_attrs`, which this endpoint needs"));
         }
+        let hears_of_files = reader.name(Parameter::Sslrootcert).is_some() || reader.ca == Ca::Elsewhere;
+        if target.ca_file.is_some()
+            && target.trust == Trust::System
+            && target.mode != Mode::Plaintext
+            && !hears_of_files
+        {
+            return Err(self.not(
+                "cannot name a file of roots: leave ca_file out, and what the driver trusts by itself counts",
+            ));
+        }
         Ok(())
     }
 
@@ -187,15 +197,12 @@ impl<'a> Asked<'a, '_> {
     }
 
     /// The CA itself.
-    fn ca_pem(&self) -> Result<Option<&'a str>, RenderError> {
-        match (self.target.mode, self.target.trust, self.target.ca_file) {
-            (Mode::Plaintext, ..) => Ok(None),
-            _ if self.reader.ca != Ca::Pem => Ok(None),
-            (_, Trust::Private { pem }, _) => Ok(Some(pem)),
-            (_, Trust::System, Some(_)) if self.reader.name(Parameter::Sslrootcert).is_none() => {
-                Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"))
+    fn ca_pem(&self) -> Option<&'a str> {
+        match self.target.trust {
+            Trust::Private { pem } if self.reader.ca == Ca::Pem && self.target.mode != Mode::Plaintext => {
+                Some(pem)
             }
-            (_, Trust::System, _) => Ok(None),
+            _ => None,
         }
     }
 }

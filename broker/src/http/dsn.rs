@@ -25,6 +25,7 @@ use target::Way;
 #[into_params(parameter_in = Query)]
 pub(super) struct DsnQuery {
     /// The format, for the driver: see `GET /v1/roles`. Default: the first of the role's, mostly `uri`.
+    #[param(value_type = Option<Format>)]
     format: Option<String>,
     /// The way into the database: see `GET /v1/roles`. Default: the role's first.
     endpoint: Option<String>,
@@ -39,6 +40,7 @@ pub(super) struct DsnQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct DsnRequest {
     /// The format, for the driver: see `GET /v1/roles`. Default: the first of the role's, mostly `uri`.
+    #[schema(value_type = Option<Format>)]
     format: Option<String>,
     /// The way into the database: see `GET /v1/roles`. Default: the role's first.
     endpoint: Option<String>,
