@@ -36,7 +36,7 @@ impl<'a> Settings<'a> {
             let value = match parameter {
                 Parameter::Sslmode => Some(Value::Text(mode)),
                 Parameter::Sslrootcert => asked.ca_path()?.map(Value::Text),
-                Parameter::CaPem => asked.ca_pem()?.map(Value::Text),
+                Parameter::CaPem => asked.ca_pem().map(Value::Text),
                 Parameter::ConnectTimeout if reader.timeout != Timeout::InText => None,
                 Parameter::ConnectMillis => {
                     parameters.get(Parameter::ConnectTimeout).map(Value::in_thousandths)
@@ -152,6 +152,14 @@ impl<'a> Asked<'a, '_> {
         {
             return Err(self.not("cannot say `target_session_attrs`, which this endpoint needs"));
         }
+        let has_file = target.trust == Trust::System && target.ca_file.is_some();
+        if has_file
+            && target.mode != Mode::Plaintext
+            && matches!(reader.ca, Ca::Pem | Ca::Code)
+            && reader.name(Parameter::Sslrootcert).is_none()
+        {
+            return Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"));
+        }
         Ok(())
     }
 
@@ -187,15 +195,12 @@ impl<'a> Asked<'a, '_> {
     }
 
     /// The CA itself.
-    fn ca_pem(&self) -> Result<Option<&'a str>, RenderError> {
-        match (self.target.mode, self.target.trust, self.target.ca_file) {
-            (Mode::Plaintext, ..) => Ok(None),
-            _ if self.reader.ca != Ca::Pem => Ok(None),
-            (_, Trust::Private { pem }, _) => Ok(Some(pem)),
-            (_, Trust::System, Some(_)) if self.reader.name(Parameter::Sslrootcert).is_none() => {
-                Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"))
+    fn ca_pem(&self) -> Option<&'a str> {
+        match (self.target.mode, self.target.trust) {
+            (Mode::VerifyFull | Mode::VerifyCa, Trust::Private { pem }) if self.reader.ca == Ca::Pem => {
+                Some(pem)
             }
-            (_, Trust::System, _) => Ok(None),
+            _ => None,
         }
     }
 }
