@@ -57,6 +57,22 @@ formats! {
     Json        "json"         json         Tools: "the parameters as a JSON object, with the CA in ca_pem";
     QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
     Psycopg     "psycopg"      psycopg      Python: "a connection URI for psycopg 3";
+    Psycopg2                 "psycopg2"                  psycopg2                  Python: "a connection URI for psycopg2";
+    Asyncpg                  "asyncpg"                   asyncpg                   Python: "a connection URI for asyncpg; the code has whom to trust";
+    Pg8000                   "pg8000"                    pg8000                    Python: "the arguments of pg8000 as a JSON object";
+    Django                   "django"                    django                    Python: "an entry of Django's DATABASES as a JSON object";
+    DjDatabaseUrl            "dj-database-url"           dj_database_url           Python: "a URL that dj-database-url makes Django's settings of";
+    SqlalchemyPsycopg        "sqlalchemy-psycopg"        sqlalchemy_psycopg        Python: "a URL for SQLAlchemy with psycopg 3";
+    SqlalchemyPsycopg2       "sqlalchemy-psycopg2"       sqlalchemy_psycopg2       Python: "a URL for SQLAlchemy with psycopg2";
+    SqlalchemyAsyncpg        "sqlalchemy-asyncpg"        sqlalchemy_asyncpg        Python: "a URL for SQLAlchemy with asyncpg";
+    Pymysql                  "pymysql"                   pymysql                   Python: "the arguments of PyMySQL as a JSON object";
+    Mysqlclient              "mysqlclient"               mysqlclient               Python: "the arguments of mysqlclient (MySQLdb) as a JSON object";
+    MysqlConnectorPython     "mysql-connector-python"    mysql_connector_python    Python: "the arguments of MySQL Connector/Python as a JSON object";
+    Asyncmy                  "asyncmy"                   asyncmy                   Python: "the arguments of asyncmy as a JSON object";
+    SqlalchemyPymysql        "sqlalchemy-pymysql"        sqlalchemy_pymysql        Python: "a URL for SQLAlchemy with PyMySQL";
+    SqlalchemyMysqlclient    "sqlalchemy-mysqlclient"    sqlalchemy_mysqlclient    Python: "a URL for SQLAlchemy with mysqlclient (MySQLdb)";
+    SqlalchemyMysqlconnector "sqlalchemy-mysqlconnector" sqlalchemy_mysqlconnector Python: "a URL for SQLAlchemy with MySQL Connector/Python";
+    SqlalchemyAsyncmy        "sqlalchemy-asyncmy"        sqlalchemy_asyncmy        Python: "a URL for SQLAlchemy with asyncmy; the code has whom to trust";
     PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
     Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
 }

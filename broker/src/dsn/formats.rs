@@ -1,16 +1,32 @@
 //! The formats, each as data and a function in a file of its own.
 
+pub(super) mod asyncmy;
+pub(super) mod asyncpg;
+pub(super) mod dj_database_url;
+pub(super) mod django;
 pub(super) mod dotenv;
 pub(super) mod env;
 pub(super) mod json;
 pub(super) mod keyword;
 pub(super) mod my_cnf;
+pub(super) mod mysql_connector_python;
+pub(super) mod mysqlclient;
+pub(super) mod pg8000;
 pub(super) mod pgjdbc;
 pub(super) mod pgpass;
 pub(super) mod postgres_js;
 pub(super) mod psycopg;
+pub(super) mod psycopg2;
+pub(super) mod pymysql;
 pub(super) mod querycop_env;
 pub(super) mod shell;
+pub(super) mod sqlalchemy_asyncmy;
+pub(super) mod sqlalchemy_asyncpg;
+pub(super) mod sqlalchemy_mysqlclient;
+pub(super) mod sqlalchemy_mysqlconnector;
+pub(super) mod sqlalchemy_psycopg;
+pub(super) mod sqlalchemy_psycopg2;
+pub(super) mod sqlalchemy_pymysql;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{

@@ -14,7 +14,13 @@ pub(super) struct Refused {
 }
 
 /// All of them that are known.
-pub(super) const ALL: &[Refused] = &[];
+pub(super) const ALL: &[Refused] = &[
+    Refused { name: "aiomysql", why: AIOMYSQL, instead: Format::Asyncmy },
+    Refused { name: "sqlalchemy-aiomysql", why: AIOMYSQL, instead: Format::SqlalchemyAsyncmy },
+];
+
+const AIOMYSQL: &str =
+    "aiomysql does without TLS where the server says that it has none, whatever it is told to verify";
 
 /// The one of this name.
 pub(super) fn find(name: &str) -> Option<&'static Refused> {

@@ -56,4 +56,4 @@ fn encode(text: &str, uri: &mut String) {
 
 /// Only what RFC 3986 §2.3 calls unreserved stands for itself: a `+` is a space to half of the drivers and a
 /// plus to the others, and of the rest each is special to someone.
-const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -36,6 +36,13 @@ struct Case {
     expected: Expected,
 }
 
+impl Case {
+    /// Who opens it: a format that both protocols share may be there for one of them alone.
+    fn driver(&self) -> String {
+        format!("{} for {}", self.format, self.protocol)
+    }
+}
+
 /// What has to come of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
@@ -80,14 +87,14 @@ async fn check(language: Language, program: Option<Command>, opaque: &[Format]) 
             continue;
         };
         match judge(case, &outcome, opaque.contains(&case.format)) {
-            Ok(()) if case.expected == Expected::Session => drop(connected.insert(case.format.name())),
+            Ok(()) if case.expected == Expected::Session => drop(connected.insert(case.driver())),
             Ok(()) => {}
-            Err(Wrong::Missing(why)) => drop(missing.insert(case.format.name(), why)),
+            Err(Wrong::Missing(why)) => drop(missing.insert(case.driver(), why)),
             Err(Wrong::Mistake(what)) => mistakes.push(format!("{}: {what}\n{}", case.id, case.code)),
         }
     }
-    missing.iter().for_each(|(format, why)| skipped(format, why));
-    assert!(connected.iter().all(|format| !missing.contains_key(format)), "skipped and there");
+    missing.iter().for_each(|(driver, why)| skipped(driver, why));
+    assert!(connected.iter().all(|driver| !missing.contains_key(driver)), "skipped and there");
     scene.nobody_came_in_where_nobody_may();
     scene.stop().await;
     assert!(mistakes.is_empty(), "{} mistakes:\n{}", mistakes.len(), mistakes.join("\n"));

@@ -3,8 +3,8 @@
 Reads a JSON array of cases, and writes a JSON object a line: see tests/it/drivers.rs.
 """
 
-import asyncio
 import ast
+import asyncio
 import inspect
 import json
 import sys
@@ -16,7 +16,11 @@ WHO = {
 }
 
 
-def by_cursor(connection, query):
+# Each asks a question of what the lines have opened.
+
+
+def by_connection(names, query):
+    connection = names["connection"]
     cursor = connection.cursor()
     cursor.execute(query)
     row = cursor.fetchone()
@@ -24,9 +28,76 @@ def by_cursor(connection, query):
     return row
 
 
-# What asks a question of what the lines have opened.
+async def by_asyncpg(names, query):
+    connection = names["connection"]
+    row = await connection.fetchrow(query)
+    await connection.close()
+    return row
+
+
+async def by_async_cursor(names, query):
+    connection = names["connection"]
+    async with connection.cursor() as cursor:
+        await cursor.execute(query)
+        row = await cursor.fetchone()
+    connection.close()
+    return row
+
+
+def by_engine(names, query):
+    engine = names["engine"]
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql(query).one()
+    engine.dispose()
+    return row
+
+
+async def by_async_engine(names, query):
+    engine = names["engine"]
+    async with engine.connect() as connection:
+        row = (await connection.exec_driver_sql(query)).one()
+    await engine.dispose()
+    return row
+
+
+def by_django(names, query):
+    import django
+    from django.conf import settings
+    from django.db.utils import ConnectionHandler
+
+    databases = names["DATABASES"]
+    if databases["default"]["ENGINE"].endswith(".mysql"):
+        # Django itself says only that settings are improper where this is missing.
+        import MySQLdb  # noqa: F401
+    if not settings.configured:
+        settings.configure()
+        django.setup()
+    connection = ConnectionHandler(databases)["default"]
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        row = cursor.fetchone()
+    connection.close()
+    return row
+
+
 ASK = {
-    "psycopg": lambda names, query: by_cursor(names["connection"], query),
+    "psycopg": by_connection,
+    "psycopg2": by_connection,
+    "asyncpg": by_asyncpg,
+    "pg8000": by_connection,
+    "django": by_django,
+    "dj-database-url": by_django,
+    "sqlalchemy-psycopg": by_engine,
+    "sqlalchemy-psycopg2": by_engine,
+    "sqlalchemy-asyncpg": by_async_engine,
+    "pymysql": by_connection,
+    "mysqlclient": by_connection,
+    "mysql-connector-python": by_connection,
+    "asyncmy": by_async_cursor,
+    "sqlalchemy-pymysql": by_engine,
+    "sqlalchemy-mysqlclient": by_engine,
+    "sqlalchemy-mysqlconnector": by_engine,
+    "sqlalchemy-asyncmy": by_async_engine,
 }
 
 
@@ -37,8 +108,11 @@ async def run(case):
     opening = eval(code, names)
     if inspect.isawaitable(opening):
         await opening
-    row = ASK[case["format"]](names, WHO[case["protocol"]])
-    return await row if inspect.isawaitable(row) else row
+    ask = ASK[case["format"]]
+    if inspect.iscoroutinefunction(ask):
+        return await ask(names, WHO[case["protocol"]])
+    # Django wants to be where nobody awaits anything.
+    return await asyncio.to_thread(ask, names, WHO[case["protocol"]])
 
 
 async def main():
