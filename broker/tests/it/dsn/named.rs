@@ -1,4 +1,4 @@
-//! What is named after a driver: read by parsers of JSON and URLs that are not ours. Whether the driver has these names
+//! What is named after a driver: read by parsers of JSON, URLs and option files that are not ours. Whether the driver has these names
 //! is for `drivers.rs`.
 
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use dsn_broker::dsn::{Format, Parameter};
 use serde_json::Value;
 
-use super::{Case, Read, percent_decoded};
+use super::{Case, Read, libpq, mysql, percent_decoded};
 
 /// All that the text has to say, by the driver's names; `None` where it is refused.
 pub(super) fn expected(case: &Case, format: Format) -> Option<Read> {
@@ -35,9 +35,10 @@ pub(super) fn expected(case: &Case, format: Format) -> Option<Read> {
 /// What the text says; `None` where it is refused. What is always in it is left out: see `golden.rs`.
 pub(super) fn read(case: &Case, format: Format) -> Option<Read> {
     let text = case.try_render(format).ok()?;
-    let all = match text.starts_with('{') {
-        true => read_object(&text),
-        false => read_url(case, format, &text),
+    let all = match text.chars().next().unwrap() {
+        '{' => read_object(&text),
+        '[' => mysql::read_option_files(&[text]).remove(0),
+        _ => read_url(case, format, &text),
     };
     let expected = expected(case, format)?;
     Some(all.into_iter().filter(|(name, _)| expected.contains_key(name)).collect())
@@ -55,7 +56,20 @@ fn read_object(text: &str) -> Read {
     }
     let mut read = Read::new();
     flatten("", &serde_json::from_str(text).unwrap(), &mut read);
+    // The DSN of PDO.
+    if let Some(dsn) = read.remove("dsn") {
+        read.extend(match dsn.split_once(':').unwrap() {
+            ("pgsql", pairs) => libpq::read(&[pairs.to_owned()]).remove(0),
+            ("mysql", pairs) => pairs.split(';').map(pair).collect(),
+            (scheme, _) => panic!("{scheme} is not one of ours"),
+        });
+    }
     read
+}
+
+fn pair(text: &str) -> (String, String) {
+    let (name, value) = text.split_once('=').unwrap();
+    (name.to_owned(), value.to_owned())
 }
 
 fn read_url(case: &Case, format: Format, text: &str) -> Read {
