@@ -8,6 +8,9 @@ require "erb"
 require "json"
 require "yaml"
 
+# Debian's mysql2 says of each connection that it does not know ssl_mode.
+$VERBOSE = nil
+
 WHO = {
   "postgres" => "select current_user::text, (select ssl::int from pg_stat_ssl where pid = pg_backend_pid())",
   "mysql" => "select substring_index(current_user(), '@', 1)," \
