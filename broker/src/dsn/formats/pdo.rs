@@ -90,7 +90,8 @@ pub(super) const EMULATED: Pooled =
     Pooled::InText(&[("options.PDO::ATTR_EMULATE_PREPARES", Value::Flag(true))]);
 
 /// What makes mysqlnd verify the server, besides the CA.
-const VERIFIED: &str = r#"{"options":{"PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT":true}}"#;
+const VERIFIED: &str =
+    r#"{"dsn":"","username":"","password":"","options":{"PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT":true}}"#;
 
 const OPEN: &str = "$config = json_decode($dsn, true);
 $options = array_combine(array_map('constant', array_keys($config['options'])), $config['options']);
