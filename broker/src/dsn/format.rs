@@ -75,6 +75,13 @@ formats! {
     SqlalchemyAsyncmy        "sqlalchemy-asyncmy"        sqlalchemy_asyncmy        Python: "a URL for SQLAlchemy with asyncmy; the code has whom to trust";
     PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
     Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
+    RubyPg      "ruby-pg"      ruby_pg      Ruby: "a connection URI for pg";
+    RubyMysql2  "ruby-mysql2"  ruby_mysql2  Ruby: "an option file for mysql2: the default_file of its options";
+    ActiveRecord "activerecord" activerecord Ruby: "ActiveRecord: for Postgres a hash, as JSON and YAML; for MySQL an option file";
+    Pdo         "pdo"          pdo          Php: "a DSN for PDO with all that goes beside it, as a JSON object";
+    PhpPg       "php-pg"       php_pg       Php: "a connection URI for pg_connect";
+    Mysqli      "mysqli"       mysqli       Php: "what mysqli is told, as a JSON object";
+    Laravel     "laravel"      laravel      Php: "a connection of Laravel's config/database.php, as a JSON object";
 }
 
 /// Who asks for a format.

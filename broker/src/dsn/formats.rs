@@ -1,5 +1,6 @@
 //! The formats, each as data and a function in a file of its own.
 
+pub(super) mod activerecord;
 pub(super) mod asyncmy;
 pub(super) mod asyncpg;
 pub(super) mod dj_database_url;
@@ -8,17 +9,23 @@ pub(super) mod dotenv;
 pub(super) mod env;
 pub(super) mod json;
 pub(super) mod keyword;
+pub(super) mod laravel;
 pub(super) mod my_cnf;
 pub(super) mod mysql_connector_python;
 pub(super) mod mysqlclient;
+pub(super) mod mysqli;
+pub(super) mod pdo;
 pub(super) mod pg8000;
 pub(super) mod pgjdbc;
 pub(super) mod pgpass;
+pub(super) mod php_pg;
 pub(super) mod postgres_js;
 pub(super) mod psycopg;
 pub(super) mod psycopg2;
 pub(super) mod pymysql;
 pub(super) mod querycop_env;
+pub(super) mod ruby_mysql2;
+pub(super) mod ruby_pg;
 pub(super) mod shell;
 pub(super) mod sqlalchemy_asyncmy;
 pub(super) mod sqlalchemy_asyncpg;
@@ -30,7 +37,7 @@ pub(super) mod sqlalchemy_pymysql;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{
-    ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
+    self, ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
     Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
 use crate::dsn::reader::{
@@ -133,3 +140,9 @@ pub(super) const MYSQL_URL: Reader = Reader {
     open: "MySqlPool::connect(dsn).await?",
     render: |settings| uri("mysql", settings),
 };
+
+/// Whether the clients of MySQL look for it on the network: their libraries take the host `localhost` for a socket, which
+/// leads elsewhere, and has no TLS.
+pub(super) fn is_no_socket(parameter: Parameter, value: &str) -> bool {
+    parameter != Host || !value.eq_ignore_ascii_case("localhost")
+}

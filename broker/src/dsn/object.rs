@@ -6,8 +6,16 @@ use crate::dsn::{Settings, Value};
 
 /// The settings as an object, over what is always in it. A name with dots leads into objects within: `ssl.ca`.
 pub(super) fn object(always: &str, settings: &Settings<'_>) -> String {
+    object_of(always, settings.expose())
+}
+
+/// The same of these alone.
+pub(super) fn object_of<'a>(
+    always: &str,
+    members: impl Iterator<Item = (&'static str, Value<'a>)>,
+) -> String {
     let mut object: Map<String, Json> = serde_json::from_str(always).unwrap_or_default();
-    for (name, value) in settings.expose() {
+    for (name, value) in members {
         put(&mut object, name, json(value));
     }
     Json::Object(object).to_string()

@@ -57,6 +57,10 @@ impl<'a> Settings<'a> {
         for Setting { parameter, value, .. } in &list {
             if !value.with_text(|text| (reader.takes)(*parameter, text)) {
                 return Err(asked.not(match parameter {
+                    Parameter::Host => {
+                        "is for drivers that take this host for something else, as `localhost` for a socket: give the \
+                         endpoint another name"
+                    }
                     Parameter::Password => "cannot hold this password: its readers would take it for another",
                     Parameter::User => "cannot hold this user: its readers would take it for another",
                     Parameter::Dbname => "cannot hold this `dbname`: its readers would take it for another",

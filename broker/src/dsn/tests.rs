@@ -362,3 +362,39 @@ fn nothing_that_holds_a_password_prints_it() {
     let printed = format!("{target:?} {parameters:?} {rendered:?}");
     assert!(!printed.contains("Ab+c") && !printed.contains("Ab%2B"), "{printed}");
 }
+
+#[test]
+fn what_would_mean_something_else_to_a_driver_of_ruby_or_php_is_refused() {
+    let of_mysql = [Format::RubyMysql2, Format::ActiveRecord, Format::Pdo, Format::Mysqli, Format::Laravel];
+    for format in of_mysql {
+        let is_refused = |host, dbname| {
+            let rendered = render_with(format, |target| {
+                (target.protocol, target.ca_file) = (Protocol::Mysql, Some("/ca.pem"));
+                (target.host, target.dbname) = (host, dbname);
+            });
+            matches!(rendered, Err(RenderError::NotInFormat { .. }))
+        };
+        assert!(is_refused("localhost", "orders") && is_refused("LocalHost", "orders"), "{format}: a socket");
+        assert!(!is_refused("localhost.example.com", "orders"), "{format}");
+        let escapes = matches!(format, Format::RubyMysql2 | Format::ActiveRecord | Format::Mysqli);
+        assert_eq!(is_refused("db.example.com", "orders;host=elsewhere"), !escapes, "{format}");
+    }
+    for (format, dbname) in
+        [(Format::Pdo, "a;b"), (Format::Laravel, "a;b"), (Format::Laravel, "a' host=elsewhere")]
+    {
+        let rendered =
+            render_with(format, |target| (target.ca_file, target.dbname) = (Some("/ca.pem"), dbname));
+        assert!(matches!(rendered, Err(RenderError::NotInFormat { .. })), "{format} {dbname}");
+    }
+}
+
+#[test]
+fn what_goes_into_a_template_of_ruby_begins_no_code() {
+    let text = render_with(Format::ActiveRecord, |target| {
+        (target.ca_file, target.username) = (Some("/ca.pem"), "<%= 1 %>");
+    });
+    let text = text.unwrap();
+    assert!(!text.contains('<'));
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&read["username"], &read["password"]), (&"<%= 1 %>".into(), &WORST.into()));
+}

@@ -4,7 +4,9 @@
 //! code that came with each text, and says what came of it. What is installed is for `.ci/drivers`; a driver that is
 //! not there is named as skipped.
 
+mod php;
 mod python;
+mod ruby;
 mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};

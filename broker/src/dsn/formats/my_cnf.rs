@@ -30,8 +30,7 @@ pub(super) const MARIADB: Reader = Reader {
     trust: Trusts::Exclusive,
     cleartext: true,
     timeout: Timeout::InText,
-    // The clients read lines into 4096 bytes (`mysys/my_default.c`).
-    takes: |_, value| value.len() + value.matches(['"', '\\']).count() <= 4000,
+    takes: |_, value| fits_in_a_line(value),
     open: "mariadb --defaults-extra-file=/path/where/you/saved/it",
     render,
     ..MYSQL_URL
@@ -60,7 +59,12 @@ fn render(settings: &Settings<'_>) -> String {
     text
 }
 
-fn quote(value: &str, text: &mut String) {
+/// The clients read lines into 4096 bytes (`mysys/my_default.c`).
+pub(super) fn fits_in_a_line(value: &str) -> bool {
+    value.len() + value.matches(['"', '\\']).count() <= 4000
+}
+
+pub(super) fn quote(value: &str, text: &mut String) {
     text.push('"');
     for letter in value.chars() {
         if matches!(letter, '\\' | '"') {

@@ -1,4 +1,4 @@
-//! What is named after a driver: read by parsers of JSON and URLs that are not ours. Whether the driver has these names
+//! What is named after a driver: read by parsers of JSON, URLs and option files that are not ours. Whether the driver has these names
 //! is for `drivers.rs`.
 
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use dsn_broker::dsn::{Format, Parameter};
 use serde_json::Value;
 
-use super::{Case, Read, percent_decoded};
+use super::{Case, Read, mysql, percent_decoded};
 
 /// All that the text has to say, by the driver's names; `None` where it is refused.
 pub(super) fn expected(case: &Case, format: Format) -> Option<Read> {
@@ -42,9 +42,10 @@ pub(super) fn read(case: &Case, format: Format) -> Option<Read> {
         assert_eq!(name, "dsn");
         text = within.into_owned();
     }
-    let all = match text.starts_with('{') {
-        true => read_object(&text),
-        false => read_url(case, format, &text),
+    let all = match text.chars().next().unwrap() {
+        '{' => read_object(&text),
+        '[' => mysql::read_option_files(&[text]).remove(0),
+        _ => read_url(case, format, &text),
     };
     let expected = expected(case, format)?;
     Some(all.into_iter().filter(|(name, _)| expected.contains_key(name)).collect())
@@ -62,7 +63,34 @@ fn read_object(text: &str) -> Read {
     }
     let mut read = Read::new();
     flatten("", &serde_json::from_str(text).unwrap(), &mut read);
+    // The DSN of PDO.
+    if let Some(dsn) = read.remove("dsn") {
+        read.extend(match dsn.split_once(':').unwrap() {
+            ("pgsql", pairs) => read_keywords(pairs),
+            ("mysql", pairs) => read_pairs(pairs),
+            (scheme, _) => panic!("{scheme} is not one of ours"),
+        });
+    }
     read
+}
+
+/// As libpq does, and quicker than by asking it each time.
+fn read_keywords(mut text: &str) -> Read {
+    let mut read = Read::new();
+    while let Some((name, rest)) = text.trim_start().split_once("='") {
+        let (mut value, mut letters) = (String::new(), rest.chars());
+        while let Some(letter) = letters.next().filter(|letter| *letter != '\'') {
+            value.push(if letter == '\\' { letters.next().unwrap() } else { letter });
+        }
+        assert_eq!(read.insert(name.to_owned(), value), None, "{name} comes twice");
+        text = letters.as_str();
+    }
+    read
+}
+
+fn read_pairs(text: &str) -> Read {
+    let pairs = text.split(';').map(|pair| pair.split_once('=').unwrap());
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn read_url(case: &Case, format: Format, text: &str) -> Read {
