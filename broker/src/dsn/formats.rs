@@ -1,16 +1,23 @@
 //! The formats, each as data and a function in a file of its own.
 
+pub(super) mod deadpool_postgres;
+pub(super) mod diesel;
+pub(super) mod diesel_async;
 pub(super) mod dotenv;
 pub(super) mod env;
 pub(super) mod json;
 pub(super) mod keyword;
 pub(super) mod my_cnf;
+pub(super) mod mysql_async;
 pub(super) mod pgjdbc;
 pub(super) mod pgpass;
 pub(super) mod postgres_js;
 pub(super) mod psycopg;
 pub(super) mod querycop_env;
+pub(super) mod sea_orm;
 pub(super) mod shell;
+pub(super) mod sqlx;
+pub(super) mod tokio_postgres;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{
@@ -78,6 +85,7 @@ pub(super) const LIBPQ: Reader = Reader {
     traps: &[],
     open: "psql \"$dsn\"",
     open_private: None,
+    open_cleartext: None,
     render: |settings| uri("postgresql", settings),
 };
 
@@ -113,7 +121,9 @@ pub(super) const MYSQL_URL: Reader = Reader {
     traps: &[
         "drivers that know other names for these options ignore them, and verify nothing: ask for the format that is named after yours",
     ],
+    // Each driver has lines of its own, which the format has that is named after it.
+    open: "",
     open_private: None,
-    open: "MySqlPool::connect(dsn).await?",
+    open_cleartext: None,
     render: |settings| uri("mysql", settings),
 };

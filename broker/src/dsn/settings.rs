@@ -36,7 +36,7 @@ impl<'a> Settings<'a> {
             let value = match parameter {
                 Parameter::Sslmode => Some(Value::Text(mode)),
                 Parameter::Sslrootcert => asked.ca_path()?.map(Value::Text),
-                Parameter::CaPem => asked.ca_pem()?.map(Value::Text),
+                Parameter::CaPem => asked.ca_pem().map(Value::Text),
                 Parameter::ConnectTimeout if reader.timeout != Timeout::InText => None,
                 Parameter::ConnectMillis => {
                     parameters.get(Parameter::ConnectTimeout).map(Value::in_thousandths)
@@ -58,6 +58,7 @@ impl<'a> Settings<'a> {
             if !value.with_text(|text| (reader.takes)(*parameter, text)) {
                 return Err(asked.not(match parameter {
                     Parameter::Password => "cannot hold this password: its readers would take it for another",
+                    Parameter::Host => "cannot hold this host: its readers would look for another in the certificate",
                     Parameter::User => "cannot hold this user: its readers would take it for another",
                     Parameter::Dbname => "cannot hold this `dbname`: its readers would take it for another",
                     _ => {
@@ -146,6 +147,14 @@ impl<'a> Asked<'a, '_> {
                  endpoint a name",
             ));
         }
+        if target.trust == Trust::System
+            && target.ca_file.is_some()
+            && target.mode != Mode::Plaintext
+            && matches!(reader.ca, Ca::Pem | Ca::Code)
+            && reader.name(Parameter::Sslrootcert).is_none()
+        {
+            return Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"));
+        }
         if target.target_session_attrs.is_some()
             && reader.name(Parameter::TargetSessionAttrs).is_none()
             && reader.ca != Ca::Elsewhere
@@ -187,15 +196,10 @@ impl<'a> Asked<'a, '_> {
     }
 
     /// The CA itself.
-    fn ca_pem(&self) -> Result<Option<&'a str>, RenderError> {
-        match (self.target.mode, self.target.trust, self.target.ca_file) {
-            (Mode::Plaintext, ..) => Ok(None),
-            _ if self.reader.ca != Ca::Pem => Ok(None),
-            (_, Trust::Private { pem }, _) => Ok(Some(pem)),
-            (_, Trust::System, Some(_)) if self.reader.name(Parameter::Sslrootcert).is_none() => {
-                Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"))
-            }
-            (_, Trust::System, _) => Ok(None),
+    fn ca_pem(&self) -> Option<&'a str> {
+        match (self.target.mode, self.target.trust) {
+            (Mode::VerifyFull | Mode::VerifyCa, Trust::Private { pem }) if self.reader.ca == Ca::Pem => Some(pem),
+            _ => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! not there is named as skipped.
 
 mod python;
+mod rust;
 mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};

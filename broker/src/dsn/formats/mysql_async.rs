@@ -1,0 +1,67 @@
+//! A URL for mysql_async (<https://docs.rs/mysql_async/0.37/mysql_async/struct.Opts.html>).
+
+use crate::dsn::Parameter::{CleartextPlugin, Dbname, Host, Password, Port, Sslmode, User};
+use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT, sqlx};
+use crate::dsn::reader::{Ca, Modes, Trusts, When};
+use crate::dsn::uri::uri;
+use crate::dsn::{Settings, Value};
+
+const VERIFY: &str = "true";
+
+pub(in crate::dsn) const SPEC: Spec = Spec {
+    media_type: TEXT,
+    postgres: None,
+    mysql: Some(&Reader {
+        driver: "mysql_async 0.37 with rustls",
+        says: &[
+            (Host, "host"),
+            (Port, "port"),
+            (User, "user"),
+            (Password, "password"),
+            (Dbname, "dbname"),
+            (Sslmode, "require_ssl"),
+        ],
+        modes: Modes { verify_full: VERIFY, verify_ca: None, plaintext: Some("false") },
+        ca: Ca::Code,
+        trust: Trusts::InCode,
+        cleartext: true,
+        takes: sqlx::no_ipv6,
+        needs: &[(When::Always, "the feature default-rustls-ring, or another with TLS")],
+        traps: &[
+            "without a CA of its own, it trusts Mozilla's roots as they were when rustls was built in; with native-tls, the system's",
+        ],
+        open: "\
+use std::time::Duration;
+
+use mysql_async::Pool;
+
+let pool = Pool::from_url(dsn)?;
+let mut connection = tokio::time::timeout(Duration::from_secs(10), pool.get_conn()).await??;",
+        open_private: Some(
+            "\
+use std::time::Duration;
+
+use mysql_async::{Opts, OptsBuilder, Pool, SslOpts};
+
+let ca = ca_pem.unwrap_or_default().as_bytes().to_vec();
+let tls = SslOpts::default().with_root_certs(vec![ca.into()]).with_disable_built_in_roots(true);
+let pool = Pool::new(OptsBuilder::from_opts(Opts::from_url(dsn)?).ssl_opts(tls));
+let mut connection = tokio::time::timeout(Duration::from_secs(10), pool.get_conn()).await??;",
+        ),
+        render,
+        ..MYSQL_URL
+    }),
+};
+
+fn render(settings: &Settings<'_>) -> String {
+    let mut url = uri("mysql", settings);
+    if settings.text(Sslmode) == Value::Text(VERIFY) {
+        url.push_str("&verify_ca=true&verify_identity=true");
+    }
+    if settings.get(CleartextPlugin).is_some() {
+        url.push_str("&enable_cleartext_plugin=true");
+    }
+    // It would move from `localhost`, which may be a tunnel, to the socket of whoever is there.
+    url.push_str("&prefer_socket=false");
+    url
+}
