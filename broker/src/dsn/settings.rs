@@ -58,7 +58,7 @@ impl<'a> Settings<'a> {
             if !value.with_text(|text| (reader.takes)(*parameter, text)) {
                 return Err(asked.not(match parameter {
                     Parameter::Password => "cannot hold this password: its readers would take it for another",
-                    Parameter::Host => "cannot hold this host: its readers would look for another in the certificate",
+                    Parameter::Host => "cannot hold this host: its readers would take it for another",
                     Parameter::User => "cannot hold this user: its readers would take it for another",
                     Parameter::Dbname => "cannot hold this `dbname`: its readers would take it for another",
                     _ => {
@@ -198,7 +198,9 @@ impl<'a> Asked<'a, '_> {
     /// The CA itself.
     fn ca_pem(&self) -> Option<&'a str> {
         match (self.target.mode, self.target.trust) {
-            (Mode::VerifyFull | Mode::VerifyCa, Trust::Private { pem }) if self.reader.ca == Ca::Pem => Some(pem),
+            (Mode::VerifyFull | Mode::VerifyCa, Trust::Private { pem }) if self.reader.ca == Ca::Pem => {
+                Some(pem)
+            }
             _ => None,
         }
     }

@@ -20,13 +20,14 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (Password, "password"),
             (Dbname, "dbname"),
             (Sslmode, "require_ssl"),
+            (CleartextPlugin, "enable_cleartext_plugin"),
         ],
         modes: Modes { verify_full: VERIFY, verify_ca: None, plaintext: Some("false") },
         ca: Ca::Code,
         trust: Trusts::InCode,
         cleartext: true,
         takes: sqlx::no_ipv6,
-        needs: &[(When::Always, "the feature default-rustls-ring, or another with TLS")],
+        needs: &[(When::Always, "one of the features of mysql_async with TLS, as default-rustls-ring")],
         traps: &[
             "without a CA of its own, it trusts Mozilla's roots as they were when rustls was built in; with native-tls, the system's",
         ],
@@ -41,11 +42,13 @@ let mut connection = tokio::time::timeout(Duration::from_secs(10), pool.get_conn
             "\
 use std::time::Duration;
 
-use mysql_async::{Opts, OptsBuilder, Pool, SslOpts};
+use mysql_async::{Opts, OptsBuilder, Pool};
 
 let ca = ca_pem.unwrap_or_default().as_bytes().to_vec();
-let tls = SslOpts::default().with_root_certs(vec![ca.into()]).with_disable_built_in_roots(true);
-let pool = Pool::new(OptsBuilder::from_opts(Opts::from_url(dsn)?).ssl_opts(tls));
+let opts = Opts::from_url(dsn)?;
+let tls = opts.ssl_opts().cloned().unwrap_or_default();
+let tls = tls.with_root_certs(vec![ca.into()]).with_disable_built_in_roots(true);
+let pool = Pool::new(OptsBuilder::from_opts(opts).ssl_opts(tls));
 let mut connection = tokio::time::timeout(Duration::from_secs(10), pool.get_conn()).await??;",
         ),
         render,
@@ -57,9 +60,6 @@ fn render(settings: &Settings<'_>) -> String {
     let mut url = uri("mysql", settings);
     if settings.text(Sslmode) == Value::Text(VERIFY) {
         url.push_str("&verify_ca=true&verify_identity=true");
-    }
-    if settings.get(CleartextPlugin).is_some() {
-        url.push_str("&enable_cleartext_plugin=true");
     }
     // It would move from `localhost`, which may be a tunnel, to the socket of whoever is there.
     url.push_str("&prefer_socket=false");

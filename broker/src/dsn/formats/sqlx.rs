@@ -69,11 +69,11 @@ let pool = MySqlPoolOptions::new().acquire_timeout(Duration::from_secs(10)).conn
 
 const FEATURE: (When, &str) = (
     When::Always,
-    "the feature tls-rustls-ring-native-roots (or -aws-lc-rs-native-roots) of sqlx: others trust roots of their own \
-     instead of the system's",
+    "a feature of sqlx with TLS that trusts the system's roots, as tls-rustls-ring-native-roots: the others trust Mozilla's \
+     as they were when it was built",
 );
 
-/// It would look for the brackets of the URL in the certificate, too.
+/// It takes the brackets of the URL for part of the host.
 pub(super) fn no_ipv6(parameter: Parameter, text: &str) -> bool {
     parameter != Host || !text.contains(':')
 }

@@ -54,8 +54,11 @@ pub(super) const READER: Reader = Reader {
     takes: known_attrs,
     pooled: Pooled::Needs("PgBouncer 1.21 with max_prepared_statements, or query_typed instead of query"),
     needs: &[
-        (When::Always, "rustls with one crypto provider among its features, or with one installed as the default"),
-        (When::DirectTls, "tokio-postgres 0.7.11 for sslnegotiation=direct, and a server of version 17"),
+        (
+            When::Always,
+            "rustls with one crypto provider among its features, or with one installed as the default",
+        ),
+        (When::DirectTls, "tokio-postgres 0.7.13 for sslnegotiation=direct, and a server of version 17"),
     ],
     traps: &[
         "other drivers that read sslmode=require verify nothing: this text is for these lines, in which rustls verifies",

@@ -177,11 +177,13 @@ pub async fn mysql_async(dsn: &str) -> Result<mysql_async::Conn> {
 pub async fn mysql_async_private(dsn: &str, ca_pem: Option<&str>) -> Result<mysql_async::Conn> {
     use std::time::Duration;
 
-    use mysql_async::{Opts, OptsBuilder, Pool, SslOpts};
+    use mysql_async::{Opts, OptsBuilder, Pool};
 
     let ca = ca_pem.unwrap_or_default().as_bytes().to_vec();
-    let tls = SslOpts::default().with_root_certs(vec![ca.into()]).with_disable_built_in_roots(true);
-    let pool = Pool::new(OptsBuilder::from_opts(Opts::from_url(dsn)?).ssl_opts(tls));
+    let opts = Opts::from_url(dsn)?;
+    let tls = opts.ssl_opts().cloned().unwrap_or_default();
+    let tls = tls.with_root_certs(vec![ca.into()]).with_disable_built_in_roots(true);
+    let pool = Pool::new(OptsBuilder::from_opts(opts).ssl_opts(tls));
     let mut connection = tokio::time::timeout(Duration::from_secs(10), pool.get_conn()).await??;
     Ok(connection)
 }
