@@ -21,7 +21,7 @@ pub(super) mod tokio_postgres;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{
-    ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
+    self, ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
     Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
 use crate::dsn::reader::{
@@ -127,3 +127,8 @@ pub(super) const MYSQL_URL: Reader = Reader {
     open_cleartext: None,
     render: |settings| uri("mysql", settings),
 };
+
+/// For those that take the brackets of a URL for part of the host.
+pub(super) fn no_ipv6(parameter: Parameter, text: &str) -> bool {
+    parameter != Host || !text.contains(':')
+}

@@ -1,7 +1,7 @@
 //! A URL for mysql_async (<https://docs.rs/mysql_async/0.37/mysql_async/struct.Opts.html>).
 
 use crate::dsn::Parameter::{CleartextPlugin, Dbname, Host, Password, Port, Sslmode, User};
-use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT, sqlx};
+use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT, no_ipv6};
 use crate::dsn::reader::{Ca, Modes, Trusts, When};
 use crate::dsn::uri::uri;
 use crate::dsn::{Settings, Value};
@@ -26,7 +26,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         ca: Ca::Code,
         trust: Trusts::InCode,
         cleartext: true,
-        takes: sqlx::no_ipv6,
+        takes: no_ipv6,
         needs: &[(When::Always, "one of the features of mysql_async with TLS, as default-rustls-ring")],
         traps: &[
             "without a CA of its own, it trusts Mozilla's roots as they were when rustls was built in; with native-tls, the system's",

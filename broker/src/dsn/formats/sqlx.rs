@@ -1,9 +1,7 @@
 //! URLs for sqlx (<https://docs.rs/sqlx/0.9/sqlx/postgres/struct.PgConnectOptions.html>).
 
-use crate::dsn::Parameter::{
-    self, ApplicationName, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User,
-};
-use crate::dsn::formats::{LIBPQ, MYSQL_URL, Reader, Spec, TEXT};
+use crate::dsn::Parameter::{ApplicationName, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User};
+use crate::dsn::formats::{LIBPQ, MYSQL_URL, Reader, Spec, TEXT, no_ipv6};
 use crate::dsn::reader::{ChannelBinding, DirectTls, Modes, Pooled, Roots, Timeout, Trusts, When};
 
 pub(in crate::dsn) const SPEC: Spec =
@@ -72,8 +70,3 @@ const FEATURE: (When, &str) = (
     "a feature of sqlx with TLS that trusts the system's roots, as tls-rustls-ring-native-roots: the others trust Mozilla's \
      as they were when it was built",
 );
-
-/// It takes the brackets of the URL for part of the host.
-pub(super) fn no_ipv6(parameter: Parameter, text: &str) -> bool {
-    parameter != Host || !text.contains(':')
-}
