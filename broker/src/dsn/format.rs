@@ -56,6 +56,13 @@ formats! {
     Shell       "shell"        shell        Tools: "a command that opens a session with psql or mariadb, without the secret in the process list";
     Json        "json"         json         Tools: "the parameters as a JSON object, with the CA in ca_pem";
     QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
+    Sqlx        "sqlx"         sqlx         Rust: "a connection URL for sqlx";
+    SeaOrm      "sea-orm"      sea_orm      Rust: "a connection URL for SeaORM";
+    TokioPostgres "tokio-postgres" tokio_postgres Rust: "a connection URL for tokio-postgres; what verifies the server is in the lines of code";
+    DeadpoolPostgres "deadpool-postgres" deadpool_postgres Rust: "a connection URL for deadpool-postgres; what verifies the server is in the lines of code";
+    Diesel      "diesel"       diesel       Rust: "a connection URI for Diesel";
+    DieselAsync "diesel-async" diesel_async Rust: "a connection URL for diesel-async; what verifies the server is in the lines of code";
+    MysqlAsync  "mysql-async"  mysql_async  Rust: "a connection URL for mysql_async";
     Psycopg     "psycopg"      psycopg      Python: "a connection URI for psycopg 3";
     Psycopg2                 "psycopg2"                  psycopg2                  Python: "a connection URI for psycopg2";
     Asyncpg                  "asyncpg"                   asyncpg                   Python: "a connection URI for asyncpg; the code has whom to trust";

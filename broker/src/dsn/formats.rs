@@ -3,6 +3,9 @@
 pub(super) mod activerecord;
 pub(super) mod asyncmy;
 pub(super) mod asyncpg;
+pub(super) mod deadpool_postgres;
+pub(super) mod diesel;
+pub(super) mod diesel_async;
 pub(super) mod dj_database_url;
 pub(super) mod django;
 pub(super) mod dotenv;
@@ -11,6 +14,7 @@ pub(super) mod json;
 pub(super) mod keyword;
 pub(super) mod laravel;
 pub(super) mod my_cnf;
+pub(super) mod mysql_async;
 pub(super) mod mysql_connector_python;
 pub(super) mod mysqlclient;
 pub(super) mod mysqli;
@@ -26,6 +30,7 @@ pub(super) mod pymysql;
 pub(super) mod querycop_env;
 pub(super) mod ruby_mysql2;
 pub(super) mod ruby_pg;
+pub(super) mod sea_orm;
 pub(super) mod shell;
 pub(super) mod sqlalchemy_asyncmy;
 pub(super) mod sqlalchemy_asyncpg;
@@ -34,6 +39,8 @@ pub(super) mod sqlalchemy_mysqlconnector;
 pub(super) mod sqlalchemy_psycopg;
 pub(super) mod sqlalchemy_psycopg2;
 pub(super) mod sqlalchemy_pymysql;
+pub(super) mod sqlx;
+pub(super) mod tokio_postgres;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{
@@ -101,6 +108,7 @@ pub(super) const LIBPQ: Reader = Reader {
     traps: &[],
     open: "psql \"$dsn\"",
     open_private: None,
+    open_cleartext: None,
     render: |settings| uri("postgresql", settings),
 };
 
@@ -136,8 +144,10 @@ pub(super) const MYSQL_URL: Reader = Reader {
     traps: &[
         "drivers that know other names for these options ignore them, and verify nothing: ask for the format that is named after yours",
     ],
+    // Each driver has lines of its own, which the format has that is named after it.
+    open: "",
     open_private: None,
-    open: "MySqlPool::connect(dsn).await?",
+    open_cleartext: None,
     render: |settings| uri("mysql", settings),
 };
 
@@ -145,4 +155,9 @@ pub(super) const MYSQL_URL: Reader = Reader {
 /// leads elsewhere, and has no TLS.
 pub(super) fn is_no_socket(parameter: Parameter, value: &str) -> bool {
     parameter != Host || !value.eq_ignore_ascii_case("localhost")
+}
+
+/// For those that take the brackets of a URL for part of the host.
+pub(super) fn no_ipv6(parameter: Parameter, text: &str) -> bool {
+    parameter != Host || !text.contains(':')
 }

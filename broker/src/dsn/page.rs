@@ -59,6 +59,10 @@ fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, rea
         blocks.push("Where the CA is a private one:".to_owned());
         blocks.push(format!("```{fence}\n{lines}\n```"));
     }
+    if let Some(lines) = reader.open_cleartext {
+        blocks.push("Where the server is shown a token itself (`mysql_clear_password`):".to_owned());
+        blocks.push(format!("```{fence}\n{lines}\n```"));
+    }
     match reader.pooled {
         Pooled::InCode(lines) => {
             blocks.push("At a pooled endpoint:".to_owned());

@@ -166,7 +166,7 @@ impl Value<'_> {
         match self {
             Self::Text(text) => write(text),
             Self::Number(number) => write(&number.to_string()),
-            Self::Flag(flag) => write(if flag { "1" } else { "0" }),
+            Self::Flag(flag) => write(if flag { "true" } else { "false" }),
         }
     }
 }

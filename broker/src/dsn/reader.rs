@@ -28,7 +28,8 @@ pub struct Reader {
     pub direct_tls: DirectTls,
     /// Where it is told how long connecting may take.
     pub timeout: Timeout,
-    /// Whether it shows a server of MySQL the password itself, where the server asks for that and the text says so.
+    /// Whether it shows a server of MySQL the password itself, where the server asks for that and the text or
+    /// the lines of code say so.
     pub cleartext: bool,
     /// Where it is told who comes.
     pub credentials: Credentials,
@@ -47,6 +48,8 @@ pub struct Reader {
     pub open: &'static str,
     /// The same where the CA is a private one, if they are others then.
     pub open_private: Option<&'static str>,
+    /// The same where a server of MySQL is shown the password itself, if it is they that say so.
+    pub open_cleartext: Option<&'static str>,
     /// Writes the text.
     pub(super) render: fn(&Settings<'_>) -> String,
 }
@@ -204,11 +207,13 @@ impl Reader {
 
     /// The lines that open a session with this target.
     pub(super) fn code(&self, target: &Target<'_>) -> &'static str {
-        match (self.pooled, self.open_private, target.trust) {
-            (Pooled::InCode(code), ..) if target.pooled => code,
-            (_, Some(code), Trust::Private { .. }) if target.mode != Mode::Plaintext => code,
-            _ => self.open,
-        }
+        let is_private = matches!(target.trust, Trust::Private { .. }) && target.mode != Mode::Plaintext;
+        let pooled = match self.pooled {
+            Pooled::InCode(code) if target.pooled => Some(code),
+            _ => None,
+        };
+        let cleartext = self.open_cleartext.filter(|_| target.cleartext);
+        cleartext.or(pooled).or(self.open_private.filter(|_| is_private)).unwrap_or(self.open)
     }
 
     /// What it calls a parameter, if it can be told that.

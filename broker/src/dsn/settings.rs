@@ -58,8 +58,8 @@ impl<'a> Settings<'a> {
             if !value.with_text(|text| (reader.takes)(*parameter, text)) {
                 return Err(asked.not(match parameter {
                     Parameter::Host => {
-                        "is for drivers that take this host for something else, as `localhost` for a socket: give the \
-                         endpoint another name"
+                        "is for drivers that take this host for something else (`localhost` for a socket, an IPv6 address \
+                         for a name): give the endpoint another name"
                     }
                     Parameter::Password => "cannot hold this password: its readers would take it for another",
                     Parameter::User => "cannot hold this user: its readers would take it for another",
@@ -149,6 +149,14 @@ impl<'a> Asked<'a, '_> {
                 "is for a driver that looks for `localhost` in the certificate where the host is an address: give the \
                  endpoint a name",
             ));
+        }
+        if target.trust == Trust::System
+            && target.ca_file.is_some()
+            && target.mode != Mode::Plaintext
+            && matches!(reader.ca, Ca::Pem | Ca::Code)
+            && reader.name(Parameter::Sslrootcert).is_none()
+        {
+            return Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"));
         }
         if target.target_session_attrs.is_some()
             && reader.name(Parameter::TargetSessionAttrs).is_none()

@@ -7,6 +7,7 @@
 mod php;
 mod python;
 mod ruby;
+mod rust;
 mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};
