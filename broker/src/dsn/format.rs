@@ -57,7 +57,17 @@ formats! {
     Json        "json"         json         Tools: "the parameters as a JSON object, with the CA in ca_pem";
     QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
     Psycopg     "psycopg"      psycopg      Python: "a connection URI for psycopg 3";
+    NodePostgres "node-postgres" node_postgres JavaScript: "a connection URI for node-postgres (pg)";
+    NodePostgresOptions "node-postgres-options" node_postgres_options JavaScript: "the options of node-postgres (pg) as a JSON object, with the CA in it";
     PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
+    Mysql2      "mysql2"       mysql2       JavaScript: "a connection URI for mysql2, with the CA in it";
+    MariadbJs   "mariadb-js"   mariadb_js   JavaScript: "the options of the npm package mariadb as a JSON object";
+    Drizzle     "drizzle"      drizzle      JavaScript: "the options of Drizzle's connection as a JSON object: of node-postgres, or of mysql2";
+    Knex        "knex"         knex         JavaScript: "Knex's configuration as a JSON object, with pg or mysql2";
+    Sequelize   "sequelize"    sequelize    JavaScript: "Sequelize's options as a JSON object, with pg or mysql2";
+    Typeorm     "typeorm"      typeorm      JavaScript: "the options of TypeORM's DataSource as a JSON object, with pg or mysql2";
+    Prisma      "prisma"       prisma       JavaScript: "the options of Prisma's driver adapters as a JSON object: of node-postgres, or of mariadb";
+    Prisma6     "prisma-6"     prisma_6     JavaScript: "a URL for the engine of Prisma 6 and earlier";
     Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
 }
 

@@ -1,16 +1,26 @@
 //! The formats, each as data and a function in a file of its own.
 
 pub(super) mod dotenv;
+pub(super) mod drizzle;
 pub(super) mod env;
 pub(super) mod json;
 pub(super) mod keyword;
+pub(super) mod knex;
+pub(super) mod mariadb_js;
 pub(super) mod my_cnf;
+pub(super) mod mysql2;
+pub(super) mod node_postgres;
+pub(super) mod node_postgres_options;
 pub(super) mod pgjdbc;
 pub(super) mod pgpass;
 pub(super) mod postgres_js;
+pub(super) mod prisma;
+pub(super) mod prisma_6;
 pub(super) mod psycopg;
 pub(super) mod querycop_env;
+pub(super) mod sequelize;
 pub(super) mod shell;
+pub(super) mod typeorm;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{

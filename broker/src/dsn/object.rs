@@ -6,8 +6,16 @@ use crate::dsn::{Settings, Value};
 
 /// The settings as an object, over what is always in it. A name with dots leads into objects within: `ssl.ca`.
 pub(super) fn object(always: &str, settings: &Settings<'_>) -> String {
+    Json::Object(nested(always, settings.expose())).to_string()
+}
+
+/// The same of some settings.
+pub(super) fn nested<'a>(
+    always: &str,
+    settings: impl Iterator<Item = (&'static str, Value<'a>)>,
+) -> Map<String, Json> {
     let mut object: Map<String, Json> = serde_json::from_str(always).unwrap_or_default();
-    for (name, value) in settings.expose() {
+    for (name, value) in settings {
         let (within, last) = name.rsplit_once('.').map_or(("", name), |(within, last)| (within, last));
         let place = within.split('.').filter(|step| !step.is_empty()).fold(&mut object, |object, step| {
             let inner = object.entry(step).or_insert_with(|| Json::Object(Map::new()));
@@ -21,7 +29,7 @@ pub(super) fn object(always: &str, settings: &Settings<'_>) -> String {
         });
         place.insert(last.to_owned(), json(value));
     }
-    Json::Object(object).to_string()
+    object
 }
 
 fn json(value: Value<'_>) -> Json {

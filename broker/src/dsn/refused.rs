@@ -14,7 +14,12 @@ pub(super) struct Refused {
 }
 
 /// All of them that are known.
-pub(super) const ALL: &[Refused] = &[];
+pub(super) const ALL: &[Refused] = &[
+    Refused { name: "mysql", why: MYSQLJS, instead: Format::Mysql2 },
+    Refused { name: "mysqljs", why: MYSQLJS, instead: Format::Mysql2 },
+];
+
+const MYSQLJS: &str = "the package `mysql` of npm never looks for the host in the server's certificate";
 
 /// The one of this name.
 pub(super) fn find(name: &str) -> Option<&'static Refused> {
