@@ -41,6 +41,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             MIGRATE,
             "give the adapter the pool, and never the options: with these it connects in its own, unsafe way",
             "without `ssl.ca` a server that calls itself MariaDB 11.4 or later may have any certificate, if only it knows the password: keep the line that sets it",
+            "the pool opens all its connections at the start: 10, unless `connectionLimit` says otherwise",
         ],
         open: "import { rootCertificates } from 'node:tls';\nimport { PrismaMariaDb } from '@prisma/adapter-mariadb';\nimport mariadb from 'mariadb';\n\nconst options = JSON.parse(dsn);\noptions.ssl.ca ??= rootCertificates;\nconst adapter = new PrismaMariaDb(mariadb.createPool(options), { disposeExternalPool: true });",
         // As the adapter has it where it makes the pool itself.
