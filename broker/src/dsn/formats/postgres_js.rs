@@ -32,7 +32,10 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         roots: Roots::Silence,
         ca: Ca::Pem,
         channel_binding: ChannelBinding::None,
-        takes: |parameter, value| parameter != TargetSessionAttrs || value != "any",
+        // It refuses `any`, and with one server it never comes to what `prefer-standby` falls back to.
+        takes: |parameter, value| {
+            parameter != TargetSessionAttrs || !matches!(value, "any" | "prefer-standby")
+        },
         pooled: Pooled::InText(&[("prepare", Value::Flag(false))]),
         needs: &[(
             When::DirectTls,
