@@ -80,7 +80,17 @@ formats! {
     SqlalchemyMysqlclient    "sqlalchemy-mysqlclient"    sqlalchemy_mysqlclient    Python: "a URL for SQLAlchemy with mysqlclient (MySQLdb)";
     SqlalchemyMysqlconnector "sqlalchemy-mysqlconnector" sqlalchemy_mysqlconnector Python: "a URL for SQLAlchemy with MySQL Connector/Python";
     SqlalchemyAsyncmy        "sqlalchemy-asyncmy"        sqlalchemy_asyncmy        Python: "a URL for SQLAlchemy with asyncmy; the code has whom to trust";
+    NodePostgres "node-postgres" node_postgres JavaScript: "a connection URI for node-postgres (pg)";
+    NodePostgresOptions "node-postgres-options" node_postgres_options JavaScript: "the options of node-postgres (pg) as a JSON object, with the CA in it";
     PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
+    Mysql2      "mysql2"       mysql2       JavaScript: "a connection URI for mysql2, with the CA in it";
+    MariadbJs   "mariadb-js"   mariadb_js   JavaScript: "the options of the npm package mariadb as a JSON object";
+    Drizzle     "drizzle"      drizzle      JavaScript: "the options of Drizzle's connection as a JSON object: of node-postgres, or of mysql2";
+    Knex        "knex"         knex         JavaScript: "Knex's configuration as a JSON object, with pg or mysql2";
+    Sequelize   "sequelize"    sequelize    JavaScript: "Sequelize's options as a JSON object, with pg or mysql2";
+    Typeorm     "typeorm"      typeorm      JavaScript: "the options of TypeORM's DataSource as a JSON object, with pg or mysql2";
+    Prisma      "prisma"       prisma       JavaScript: "the options of Prisma's driver adapters as a JSON object: of node-postgres, or of mariadb";
+    Prisma6     "prisma-6"     prisma_6     JavaScript: "a URL for the engine of Prisma 6 and earlier";
     Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
     RubyPg      "ruby-pg"      ruby_pg      Ruby: "a connection URI for pg";
     RubyMysql2  "ruby-mysql2"  ruby_mysql2  Ruby: "an option file for mysql2: the default_file of its options";

@@ -6,19 +6,20 @@ use crate::dsn::{Settings, Value};
 
 /// The settings as an object, over what is always in it. A name with dots leads into objects within: `ssl.ca`.
 pub(super) fn object(always: &str, settings: &Settings<'_>) -> String {
-    object_of(always, settings.expose())
+    Json::Object(nested(always, settings.expose())).to_string()
 }
 
-/// The same of these alone.
-pub(super) fn object_of<'a>(
+/// The same of some settings.
+#[expect(clippy::expect_used, reason = "the constant part is in the source, and rendered by tests")]
+pub(super) fn nested<'a>(
     always: &str,
-    members: impl Iterator<Item = (&'static str, Value<'a>)>,
-) -> String {
-    let mut object: Map<String, Json> = serde_json::from_str(always).unwrap_or_default();
-    for (name, value) in members {
+    settings: impl Iterator<Item = (&'static str, Value<'a>)>,
+) -> Map<String, Json> {
+    let mut object: Map<String, Json> = serde_json::from_str(always).expect("it is written here, and JSON");
+    for (name, value) in settings {
         put(&mut object, name, json(value));
     }
-    Json::Object(object).to_string()
+    object
 }
 
 fn put(object: &mut Map<String, Json>, name: &str, value: Json) {

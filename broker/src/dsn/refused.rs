@@ -17,10 +17,14 @@ pub(super) struct Refused {
 pub(super) const ALL: &[Refused] = &[
     Refused { name: "aiomysql", why: AIOMYSQL, instead: Format::Asyncmy },
     Refused { name: "sqlalchemy-aiomysql", why: AIOMYSQL, instead: Format::SqlalchemyAsyncmy },
+    Refused { name: "mysql", why: MYSQLJS, instead: Format::Mysql2 },
+    Refused { name: "mysqljs", why: MYSQLJS, instead: Format::Mysql2 },
 ];
 
 const AIOMYSQL: &str =
     "aiomysql does without TLS where the server says that it has none, whatever it is told to verify";
+
+const MYSQLJS: &str = "the package `mysql` of npm never looks for the host in the server's certificate";
 
 /// The one of this name.
 pub(super) fn find(name: &str) -> Option<&'static Refused> {

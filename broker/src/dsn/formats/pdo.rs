@@ -7,7 +7,7 @@ use crate::dsn::Parameter::{
 };
 use crate::dsn::formats::keyword::conninfo;
 use crate::dsn::formats::{JSON, LIBPQ, MYSQL_URL, Reader, Spec, is_no_socket};
-use crate::dsn::object::object_of;
+use crate::dsn::object::nested;
 use crate::dsn::reader::{Modes, Pooled, Roots, Timeout, Trusts, When};
 use crate::dsn::{Settings, Value};
 
@@ -112,5 +112,6 @@ fn is_member(name: &str) -> bool {
 
 fn whole(always: &str, dsn: String, settings: &Settings<'_>) -> String {
     let others = settings.expose().filter(|(name, _)| is_member(name));
-    object_of(always, std::iter::once(("dsn", Value::Text(&dsn))).chain(others))
+    let members = std::iter::once(("dsn", Value::Text(&dsn))).chain(others);
+    serde_json::Value::Object(nested(always, members)).to_string()
 }

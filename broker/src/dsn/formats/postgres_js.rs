@@ -1,10 +1,14 @@
 //! The options of postgres.js (<https://github.com/porsager/postgres#all-postgres-options>).
 
-use crate::dsn::Parameter::{ApplicationName, CaPem, ConnectTimeout, Dbname, Host, Password, Port, User};
+use crate::dsn::Parameter::{
+    ApplicationName, CaPem, ConnectTimeout, Dbname, Host, Password, Port, Sslnegotiation, TargetSessionAttrs,
+    User,
+};
 use crate::dsn::Value;
+use crate::dsn::formats::node_postgres_options::NODE_ROOTS;
 use crate::dsn::formats::{JSON, LIBPQ, Reader, Spec};
 use crate::dsn::object::object;
-use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Modes, Pooled, Roots};
+use crate::dsn::reader::{Ca, ChannelBinding, Modes, Pooled, Roots, When};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: JSON,
@@ -16,7 +20,11 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (User, "username"),
             (Password, "password"),
             (Dbname, "database"),
+            // What to look for in the certificate: it is `localhost` where the host is an address.
+            (Host, "ssl.host"),
             (CaPem, "ssl.ca"),
+            (Sslnegotiation, "sslnegotiation"),
+            (TargetSessionAttrs, "target_session_attrs"),
             (ConnectTimeout, "connect_timeout"),
             (ApplicationName, "connection.application_name"),
         ],
@@ -24,13 +32,16 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         roots: Roots::Silence,
         ca: Ca::Pem,
         channel_binding: ChannelBinding::None,
-        direct_tls: DirectTls::Ignored,
-        addresses: false,
+        // It refuses `any`, and with one server it never comes to what `prefer-standby` falls back to.
+        takes: |parameter, value| {
+            parameter != TargetSessionAttrs || !matches!(value, "any" | "prefer-standby")
+        },
         pooled: Pooled::InText(&[("prepare", Value::Flag(false))]),
-        needs: &[],
-        traps: &[
-            "without a CA of its own, Node's compiled-in roots are trusted, not the system's, unless it runs with --use-system-ca",
-        ],
+        needs: &[(
+            When::DirectTls,
+            "postgres.js 3.4.8 for sslnegotiation=direct, and a server of version 17",
+        )],
+        traps: &[NODE_ROOTS, "of a server without TLS it says no more than that the connection was reset"],
         open: "import postgres from 'postgres';\n\nconst sql = postgres(JSON.parse(dsn));",
         render: |settings| object(r#"{"ssl":{"rejectUnauthorized":true}}"#, settings),
         ..LIBPQ

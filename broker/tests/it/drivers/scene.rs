@@ -81,8 +81,10 @@ impl Scene {
         .unwrap();
         let mysql = vec![("right", right), ("wrong", wrong), ("untrusted", untrusted), ("plain", plain)];
         for (name, edge) in &mysql {
+            // There are pools that try as long as they may, whatever the server shows them.
+            let timeout = if *name == "right" { "10s" } else { "4s" };
             settings.config["databases"]["shop"]["endpoints"][name] =
-                json!({ "host": MYSQL_HOST, "port": edge.port() });
+                json!({ "host": MYSQL_HOST, "port": edge.port(), "connect_timeout": timeout });
         }
         Self { language, stand: Stand::on(settings).await, mariadb, _postgres, mysql, came }
     }

@@ -52,15 +52,6 @@ pub(super) fn read(case: &Case, format: Format) -> Option<Read> {
 }
 
 fn read_object(text: &str) -> Read {
-    fn flatten(prefix: &str, value: &Value, read: &mut Read) {
-        match value {
-            Value::Object(object) => {
-                object.iter().for_each(|(name, value)| flatten(&format!("{prefix}.{name}"), value, read))
-            }
-            Value::String(text) => drop(read.insert(prefix[1..].to_owned(), text.clone())),
-            other => drop(read.insert(prefix[1..].to_owned(), other.to_string())),
-        }
-    }
     let mut read = Read::new();
     flatten("", &serde_json::from_str(text).unwrap(), &mut read);
     // The DSN of PDO.
@@ -93,11 +84,28 @@ fn read_pairs(text: &str) -> Read {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+fn flatten(prefix: &str, value: &Value, read: &mut Read) {
+    match value {
+        Value::Object(object) => {
+            object.iter().for_each(|(name, value)| flatten(&format!("{prefix}.{name}"), value, read))
+        }
+        Value::String(text) => drop(read.insert(prefix[1..].to_owned(), text.clone())),
+        other => drop(read.insert(prefix[1..].to_owned(), other.to_string())),
+    }
+}
+
 fn read_url(case: &Case, format: Format, text: &str) -> Read {
     let url = url::Url::parse(text.strip_prefix("jdbc:").unwrap_or(text)).unwrap();
     assert_eq!(url.fragment(), None);
     let mut read: Read =
         url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    if format == Format::Mysql2 {
+        // It takes each of them for JSON, if that is what it is.
+        for (name, value) in std::mem::take(&mut read) {
+            let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
+            flatten(&format!(".{name}"), &value, &mut read);
+        }
+    }
     let host = url.host_str().map(|host| percent_decoded(host.trim_matches(['[', ']'])));
     // Such parsers write addresses in their own way.
     let host = host.map(|host| match (host.parse::<IpAddr>(), case.host.parse::<IpAddr>()) {

@@ -1,0 +1,106 @@
+// Opens a session for each case with the lines that came with it, and says whose it is.
+//
+// Reads a JSON array of cases, and writes a JSON object a line: see tests/it/drivers.rs. Its argument is the folder in which
+// the drivers are installed. Runs with --experimental-vm-modules, so that the lines are the module that they are to others,
+// and --experimental-import-meta-resolve, so that they find the drivers there.
+
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import vm from 'node:vm';
+
+const FOLDER = pathToFileURL(`${process.argv[2]}/`);
+
+const WHO = {
+  postgres:
+    'select current_user::text as who, ssl as encrypted from pg_stat_ssl where pid = pg_backend_pid()',
+  mysql:
+    "select substring_index(current_user(), '@', 1) as who, variable_value <> '' as encrypted" +
+    " from information_schema.session_status where variable_name = 'Ssl_cipher'",
+};
+
+// What the lines of each format open, how it is asked a question, and how it is closed. Those that are not here are skipped.
+const byQuery = (opened, query) => opened.query(query);
+const end = (opened) => opened.end();
+const ASK = {
+  'node-postgres': ['pool', byQuery, end],
+  'node-postgres-options': ['pool', byQuery, end],
+  'postgres-js': ['sql', (sql, query) => sql.unsafe(query), end],
+  mysql2: ['pool', byQuery, end],
+  'mariadb-js': ['connection', byQuery, end],
+  drizzle: ['db', (db, query) => db.execute(query), (db) => db.$client.end()],
+  knex: ['db', (db, query) => db.raw(query), (db) => db.destroy()],
+  sequelize: [
+    'sequelize',
+    (sequelize, query) => sequelize.query(query, { logging: false }),
+    (sequelize) => sequelize.close(),
+  ],
+  typeorm: ['dataSource', byQuery, (dataSource) => dataSource.destroy()],
+  prisma: ['adapter', byAdapter, () => {}],
+};
+
+async function byAdapter(adapter, query) {
+  const connection = await adapter.connect();
+  try {
+    const { rows } = await connection.queryRaw({ sql: query, args: [], argTypes: [] });
+    const [who, encrypted] = rows[0];
+    return { who, encrypted };
+  } finally {
+    await connection.dispose();
+  }
+}
+
+async function run({ code, format, protocol, dsn, user, password, ca_pem }) {
+  const [name, ask, close] = ASK[format];
+  const given = { dsn, user, password, ca_pem };
+  const source = `import { ${Object.keys(given)} } from 'case';\n${code}\nexport { ${name} as opened };`;
+  const lines = new vm.SourceTextModule(source);
+  await lines.link(async (specifier) =>
+    specifier === 'case' ? synthetic(given) : synthetic(await import(import.meta.resolve(specifier, FOLDER))),
+  );
+  await lines.evaluate();
+  const { opened } = lines.namespace;
+  const answer = await ask(opened, WHO[protocol]);
+  await close(opened);
+  // Some give rows, some rows and columns, some an object with rows in it.
+  return [answer.rows ?? answer].flat(Infinity)[0];
+}
+
+function synthetic(names) {
+  return new vm.SyntheticModule(Object.keys(names), function () {
+    for (const [name, value] of Object.entries(names)) this.setExport(name, value);
+  });
+}
+
+// What an error says, and those that led to it, without the names of files in between.
+function say(error, depth = 0) {
+  if (typeof error !== 'object' || error === null || depth > 5) return [];
+  const causes = [error.cause, error.parent, ...(error.errors ?? [])];
+  const said = [error.code, error.message, error.originalMessage].filter((part) => typeof part === 'string');
+  return [said.join(': '), ...causes.flatMap((cause) => say(cause, depth + 1))];
+}
+
+async function outcome(one) {
+  const { id, format } = one;
+  if (!(format in ASK)) return { id, skipped: `there is no ${format} here` };
+  try {
+    const { who, encrypted } = await run(one);
+    return { id, user: who, encrypted: Boolean(Number(encrypted)) };
+  } catch (error) {
+    if (error.code === 'ERR_MODULE_NOT_FOUND') return { id, skipped: error.message };
+    return { id, error: say(error).join('; ') };
+  }
+}
+
+// To all servers at once, and to each with one after the other: roles may have few sessions.
+const servers = new Map();
+for (const one of JSON.parse(await text(process.stdin))) {
+  const server = one.id.split(' ').at(-1);
+  servers.set(server, [...(servers.get(server) ?? []), one]);
+}
+await Promise.all(
+  [...servers.values()].map(async (cases) => {
+    for (const one of cases) process.stdout.write(`${JSON.stringify(await outcome(one))}\n`);
+  }),
+);
+// Pools that were refused would keep it running.
+process.exit();
