@@ -48,12 +48,15 @@ pub enum RenderError {
     /// The format has to say in which file the system keeps its roots, and the caller did not say what system that is.
     #[error(
         "the format `{format}` has to say in which file the system keeps its roots: ask with os=debian (or {}), or with \
-         ca_file=/path/to/that/file",
-        crate::dsn::Os::others()
+         ca_file=/path/to/that/file{}",
+        crate::dsn::Os::others(),
+        or(*.instead)
     )]
     NeedsBundle {
         /// The format that was asked for.
         format: Format,
+        /// The nearest one that needs no file.
+        instead: Option<Format>,
     },
     /// The path of the CA file is not one.
     #[error("ca_file {why}: give the absolute path of the CA on the machine that will connect")]
@@ -83,7 +86,10 @@ pub enum RenderError {
 impl RenderError {
     /// The same, with what can be asked for instead.
     pub(super) fn or_rather(mut self, nearest: impl FnOnce() -> Option<Format>) -> Self {
-        if let Self::NeedsCaFile { instead, .. } | Self::NotInFormat { instead, .. } = &mut self {
+        if let Self::NeedsCaFile { instead, .. }
+        | Self::NeedsBundle { instead, .. }
+        | Self::NotInFormat { instead, .. } = &mut self
+        {
             *instead = nearest();
         }
         self

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::dsn::formats::Spec;
-use crate::dsn::reader::{Ca, Reader};
+use crate::dsn::reader::{Ca, Reader, Trusts};
 use crate::dsn::refused::{self, Refused};
-use crate::dsn::{Parameters, RenderError, Rendered, Settings, Target, Trust, formats};
+use crate::dsn::{Mode, Parameters, RenderError, Rendered, Settings, Target, Trust, formats};
 use crate::model::Protocol;
 use crate::secret::Secret;
 
@@ -253,10 +253,12 @@ impl Format {
         Self::ALL.iter().copied().filter(move |format| format.reader(protocol).is_some())
     }
 
-    /// The same, where the server may be shown the password itself.
-    pub fn for_login(protocol: Protocol, cleartext: bool) -> impl Iterator<Item = Self> {
-        let shows = move |format: &Self| format.reader(protocol).is_some_and(|reader| reader.cleartext);
-        Self::for_protocol(protocol).filter(move |format| !cleartext || shows(format))
+    /// The same, where the server may be shown the password itself, or where this much of its certificate is verified.
+    pub fn for_login(protocol: Protocol, cleartext: bool, mode: Mode) -> impl Iterator<Item = Self> {
+        let is_safe = move |reader: &Reader| {
+            (reader.cleartext || !cleartext) && (mode != Mode::VerifyCa || reader.trust != Trusts::Additive)
+        };
+        Self::for_protocol(protocol).filter(move |format| format.reader(protocol).is_some_and(is_safe))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dsn::reader::{
-    Capabilities, ChannelBinding, Credentials, DirectTls, Pooled, Reader, Seen, Timeout, Trusts,
+    Ca, Capabilities, ChannelBinding, Credentials, DirectTls, Pooled, Reader, Seen, Timeout, Trusts,
 };
 use crate::dsn::refused::{self, Refused};
 use crate::dsn::{Format, Language, Mode, Target, Trust};
@@ -74,34 +74,11 @@ fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, rea
         }
         Pooled::Fits | Pooled::Needs(_) => {}
     }
-    let Capabilities { channel_binding, direct_tls, timeout, ca, credentials } = reader.capabilities();
-    let mut facts = vec![match ca {
-        Trusts::Exclusive => "a private CA is the only one it trusts",
-        Trusts::Additive => "a private CA is trusted besides the system's roots",
-        Trusts::InCode => "what is trusted is for the code to say",
-    }];
-    facts.push(match channel_binding {
-        ChannelBinding::Enforced => "channel binding is enforced where the endpoint has it",
-        ChannelBinding::Opportunistic => {
-            "channel binding is used where the server offers it, and not insisted on"
-        }
-        ChannelBinding::None => "no channel binding",
+    blocks.push(if reader.ca == Ca::Elsewhere || format.is_for_proxies() {
+        "What it says is not how its reader verifies a server for you.".to_owned()
+    } else {
+        format!("Verified: certificate and host name. {}.", sentence(&facts(reader).join("; ")))
     });
-    facts.push(match direct_tls {
-        DirectTls::Yes => "begins with TLS where the endpoint says so",
-        DirectTls::Ignored | DirectTls::Error => "asks for TLS before it begins with it",
-    });
-    facts.push(match timeout {
-        Timeout::InText => "the timeout is in the text",
-        Timeout::InCode => "a timeout is for the code to set",
-    });
-    if credentials == Credentials::Beside {
-        facts.push("`user` and `password` are in `parameters` of the answer, not in the text");
-    }
-    if !reader.addresses {
-        facts.push("refused where the host is an IP address, since it would look for another name");
-    }
-    blocks.push(format!("Verified: certificate and host name. {}.", sentence(&facts.join("; "))));
     let pooler = match reader.pooled {
         Pooled::Needs(need) => Some(need),
         _ => None,
@@ -110,6 +87,32 @@ fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, rea
     let lines =
         needs.map(|need| format!("Needs {need}")).chain(reader.traps.iter().map(|trap| sentence(trap)));
     blocks.extend(Some(list(lines)).filter(|list| !list.is_empty()));
+}
+
+fn facts(reader: &Reader) -> Vec<&'static str> {
+    let Capabilities { channel_binding, direct_tls, timeout, ca, credentials } = reader.capabilities();
+    let ca = match ca {
+        Trusts::Exclusive => "a private CA is the only one it trusts",
+        Trusts::Additive => "a private CA is trusted besides the system's roots",
+        Trusts::InCode => "what is trusted is for the code to say",
+    };
+    let binding = match channel_binding {
+        ChannelBinding::Enforced => Some("channel binding is enforced where the endpoint has it"),
+        ChannelBinding::Opportunistic => {
+            Some("channel binding is used where the server offers it, and not insisted on")
+        }
+        ChannelBinding::None => None,
+    };
+    let direct = (direct_tls == DirectTls::Yes).then_some("begins with TLS where the endpoint says so");
+    let timeout = match timeout {
+        Timeout::InText => "the timeout is in the text",
+        Timeout::InCode => "a timeout is for the code to set",
+    };
+    let beside = "`user` and `password` are in `parameters` of the answer, not in the text";
+    let beside = (credentials == Credentials::Beside).then_some(beside);
+    let name = "refused where the host is an IP address, since it would look for another name";
+    let name = (!reader.addresses).then_some(name);
+    [Some(ca), binding, direct, Some(timeout), beside, name].into_iter().flatten().collect()
 }
 
 fn list(lines: impl Iterator<Item = String>) -> String {

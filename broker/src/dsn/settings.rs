@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Pooled, Reader, Roots, Timeout, When};
+use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Pooled, Reader, Roots, Timeout, Trusts, When};
 use crate::dsn::{Format, Mode, Parameter, Parameters, RenderError, Target, Trust, Value};
 
 /// What a text says to its reader, checked: it can say that.
@@ -144,7 +144,9 @@ impl<'a> Asked<'a, '_> {
                 "has no word that all drivers know for `mysql_clear_password`, by which they show a token to the server",
             ));
         }
-        if !reader.addresses && target.mode != Mode::Plaintext && target.host.parse::<IpAddr>().is_ok() {
+        // A zone (`fe80::1%eth0`) is part of an address to some.
+        let address = target.host.split('%').next().unwrap_or_default();
+        if !reader.addresses && target.mode != Mode::Plaintext && address.parse::<IpAddr>().is_ok() {
             return Err(self.not(
                 "is for a driver that looks for `localhost` in the certificate where the host is an address: give the \
                  endpoint a name",
@@ -178,6 +180,12 @@ impl<'a> Asked<'a, '_> {
     }
 
     fn mode(&self) -> Result<&'static str, RenderError> {
+        if self.target.mode == Mode::VerifyCa && self.reader.trust == Trusts::Additive {
+            return Err(self.not(
+                "cannot say that the host name is not verified: its readers trust the system's roots besides the CA, and \
+                 would take anybody's certificate",
+            ));
+        }
         self.reader.modes.word(self.target.mode).ok_or_else(|| {
             self.not(match self.target.mode {
                 Mode::Plaintext => "cannot say that there is no TLS",
@@ -203,7 +211,9 @@ impl<'a> Asked<'a, '_> {
                 (Roots::Silence, _) => None,
                 (Roots::Word(_) | Roots::Bundle, Some(path)) => Some(path),
                 (Roots::Word(word), None) => Some(word),
-                (Roots::Bundle, None) => return Err(RenderError::NeedsBundle { format: *format }),
+                (Roots::Bundle, None) => {
+                    return Err(RenderError::NeedsBundle { format: *format, instead: None });
+                }
             },
         })
     }

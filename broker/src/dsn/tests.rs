@@ -1,5 +1,6 @@
 //! What each format says, and what none does.
 
+use super::reader::{Ca, ChannelBinding, Credentials, DirectTls, Pooled, Roots, Timeout, Trusts};
 use super::*;
 
 /// The password, and the user, with which the drivers were tried.
@@ -92,6 +93,41 @@ fn direct_tls_is_said_where_libpq_reads_and_nowhere_else() {
     assert!(!mysql.unwrap().contains("direct"));
 }
 
+/// What a reader is said to make of the text, and what the text says to it.
+#[test]
+fn what_is_known_of_each_reader_agrees_with_itself() {
+    for (format, protocol) in
+        Format::ALL.iter().flat_map(|format| [Protocol::Postgres, Protocol::Mysql].map(|it| (format, it)))
+    {
+        let Some(reader) = format.reader(protocol) else { continue };
+        if reader.ca == Ca::Elsewhere || format.is_for_proxies() {
+            continue;
+        }
+        let says = |parameter| reader.name(parameter).is_some();
+        let what = format!("{format} for {}", protocol.as_str());
+        let enforced = reader.channel_binding == ChannelBinding::Enforced;
+        assert_eq!(enforced, says(Parameter::ChannelBinding), "{what}: channel binding");
+        assert_eq!(
+            reader.direct_tls == DirectTls::Yes,
+            says(Parameter::Sslnegotiation),
+            "{what}: direct TLS"
+        );
+        let timed = says(Parameter::ConnectTimeout) || says(Parameter::ConnectMillis);
+        assert!(reader.timeout != Timeout::InText || timed, "{what}: timeout");
+        assert!(reader.ca != Ca::Path || says(Parameter::Sslrootcert), "{what}: where the CA is");
+        assert!(reader.ca != Ca::Pem || says(Parameter::CaPem), "{what}: the CA");
+        assert!(reader.roots == Roots::Silence || says(Parameter::Sslrootcert), "{what}: the system's roots");
+        let beside = reader.credentials == Credentials::Beside;
+        assert_eq!(beside, !says(Parameter::User), "{what}: the user");
+        assert_eq!(beside, !says(Parameter::Password), "{what}: the password");
+        let codes = [reader.open_private.is_some(), matches!(reader.pooled, Pooled::InCode(_))];
+        assert!(
+            !codes.into_iter().all(|it| it),
+            "{what}: which lines open a session at a pooler with a private CA?"
+        );
+    }
+}
+
 #[test]
 fn an_ipv6_address_is_bracketed() {
     for (host, written) in [
@@ -169,7 +205,8 @@ fn a_token_for_mysql_goes_in_clear_text_to_verified_servers_alone() {
         let error = render(format, Mode::VerifyFull).unwrap_err().to_string();
         assert!(error.ends_with("or use `my-cnf`"), "{error}");
     }
-    let usable: Vec<_> = Format::for_login(Protocol::Mysql, true).filter(is_for_tools).collect();
+    let usable: Vec<_> =
+        Format::for_login(Protocol::Mysql, true, Mode::VerifyFull).filter(is_for_tools).collect();
     assert_eq!(usable, [Format::MyCnf, Format::Shell, Format::Json, Format::QuerycopEnv]);
     for mode in [Mode::VerifyCa, Mode::Plaintext] {
         for format in [Format::MyCnf, Format::Json] {
@@ -188,9 +225,14 @@ fn a_weaker_mode_is_said_or_refused() {
             (target.trust, target.ca_file) = (trust, Some("/ca.pem"));
         })
     };
-    assert!(render(Format::Uri, PRIVATE).unwrap().ends_with("?ssl-mode=VERIFY_CA&ssl-ca=%2Fca.pem"));
-    assert!(matches!(render(Format::Uri, Trust::System), Err(RenderError::HostNotVerified { .. })));
+    assert!(render(Format::Json, PRIVATE).unwrap().contains(r#""ssl-mode":"VERIFY_CA""#));
+    assert!(matches!(render(Format::Json, Trust::System), Err(RenderError::HostNotVerified { .. })));
     assert!(matches!(render(Format::MyCnf, PRIVATE), Err(RenderError::NotInFormat { .. })));
+    // Whoever trusts the system's roots besides would take the certificate of anybody.
+    let error = render(Format::Uri, PRIVATE).unwrap_err().to_string();
+    assert!(error.contains("anybody's certificate") && error.ends_with("or use `json`"), "{error}");
+    let default = Format::for_login(Protocol::Mysql, false, Mode::VerifyCa).next().unwrap();
+    assert!(default.reader(Protocol::Mysql).unwrap().trust != Trusts::Additive, "{default}");
 }
 
 #[test]

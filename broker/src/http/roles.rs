@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 
 use crate::config::Span;
-use crate::dsn::Format;
+use crate::dsn::{Format, Mode};
 use crate::http::caller::Caller;
 use crate::http::problem::{Problem, Refusals};
 use crate::model::{CredentialKind, DatabaseName, EndpointName, EngineKind, RoleName, Share};
@@ -59,7 +59,8 @@ pub(super) async fn list_roles(caller: Caller) -> Result<Json<Roles>, Problem> {
 fn role(caller: &Caller, name: &RoleName) -> Result<RoleBody, Problem> {
     let permit = caller.permit(name.as_str())?;
     let role = permit.role();
-    let formats = Format::for_login(permit.database().protocol(), role.is_cleartext(permit.database()));
+    let cleartext = role.is_cleartext(permit.database());
+    let formats = Format::for_login(permit.database().protocol(), cleartext, Mode::VerifyFull);
     let formats = formats.map(|format| FormatBody { name: format, help: format.help() });
     Ok(RoleBody {
         role: name.clone(),

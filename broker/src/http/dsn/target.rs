@@ -76,7 +76,7 @@ impl<'a> Way<'a> {
 
     /// The format for callers that name none.
     pub(super) fn default_format(&self) -> Format {
-        Format::for_login(self.protocol, self.cleartext).next().unwrap_or(Format::Json)
+        Format::for_login(self.protocol, self.cleartext, self.for_clients.mode).next().unwrap_or(Format::Json)
     }
 
     /// Refuses a format that cannot say what has to be said.

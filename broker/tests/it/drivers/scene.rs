@@ -67,7 +67,8 @@ impl Scene {
             let refusal = mysql_edge::Refusal {
                 code: 3159,
                 sqlstate: "HY000",
-                message: "there is no way in without TLS".to_owned(),
+                // No word of what a driver says that looks for what it does not find.
+                message: "not like this".to_owned(),
             };
             let (backend, lead) = (backend.clone(), lead());
             async move { MysqlEdge::over_tls(&ca, &[name], refusal, backend, lead).await }
