@@ -5,6 +5,8 @@ pub(super) mod env;
 pub(super) mod json;
 pub(super) mod keyword;
 pub(super) mod my_cnf;
+pub(super) mod mysql_cnf;
+pub(super) mod pg_service;
 pub(super) mod pgjdbc;
 pub(super) mod pgpass;
 pub(super) mod postgres_js;

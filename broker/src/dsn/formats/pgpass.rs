@@ -11,7 +11,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
     postgres: Some(&Reader {
         says: &[(Host, "host"), (Port, "port"), (Dbname, "dbname"), (User, "user"), (Password, "password")],
         ca: Ca::Elsewhere,
-        open: "PGPASSFILE=/path/where/you/saved/it psql …",
+        open: "chmod 600 /path/where/you/saved/it\nPGPASSFILE=/path/where/you/saved/it psql …",
         render,
         ..LIBPQ
     }),

@@ -28,6 +28,12 @@ pub(super) fn expected(case: &Case, format: Format) -> Read {
             add("connect-timeout", &timeout);
             add("ssl-verify-server-cert", "1");
         }
+        Format::MysqlCnf => {
+            add("database", &case.dbname);
+            add("protocol", "tcp");
+            add("connect-timeout", &timeout);
+            add("ssl-mode", "VERIFY_IDENTITY");
+        }
         _ => {
             add("dbname", &case.dbname);
             add("ssl-mode", "VERIFY_IDENTITY");
@@ -72,7 +78,7 @@ fn read_uri(text: &str) -> Read {
     read
 }
 
-/// What the `mariadb` client would be started with: an option a line.
+/// What the client would be started with, `mariadb` or `mysql`: an option a line.
 pub(super) fn read_option_files(texts: &[String]) -> Vec<Read> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("my.cnf");
