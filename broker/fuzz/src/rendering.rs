@@ -243,17 +243,16 @@ fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, St
     ];
     let ca_file = target.ca_file.filter(|_| target.mode != Mode::Plaintext);
     all.extend(ca_file.map(|path| ("ssl-ca", path)));
+    if matches!(format, Format::MyCnf | Format::MysqlCnf | Format::Shell) {
+        all.extend([("protocol", "tcp"), ("default-character-set", "utf8mb4")]);
+    }
     match format {
         Format::MyCnf | Format::Shell => {
-            all.extend([
-                ("database", target.dbname),
-                ("protocol", "tcp"),
-                ("ssl-verify-server-cert", verify),
-            ]);
+            all.extend([("database", target.dbname), ("ssl-verify-server-cert", verify)]);
             all.extend((target.mode == Mode::Plaintext).then_some(("ssl", "0")));
         }
         Format::MysqlCnf => {
-            all.extend([("database", target.dbname), ("protocol", "tcp"), ("ssl-mode", mode)]);
+            all.extend([("database", target.dbname), ("ssl-mode", mode)]);
         }
         _ => all.extend([("dbname", target.dbname), ("ssl-mode", mode)]),
     }

@@ -145,7 +145,7 @@ fn the_same_for_mysql() {
         render(Format::MyCnf, private).unwrap(),
         "[client]\nprotocol=tcp\nhost=\"db.example.com\"\nport=\"6432\"\nuser=\"app.x|replica\"\n\
          password=\"Ab+c/d=e@f:g%h?i#j&k!l $m'n\\\"o\\\\p;q,r[s]{t}|u<v>w`\"\nssl-ca=\"/ca.pem\"\n\
-         ssl-verify-server-cert=1\n[mariadb-client]\nconnect-timeout=\"3\"\ndatabase=\"orders\"\n"
+         ssl-verify-server-cert=1\n[mariadb-client]\ndefault-character-set=utf8mb4\nconnect-timeout=\"3\"\ndatabase=\"orders\"\n"
     );
     let json = render(Format::Json, private).unwrap();
     for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {

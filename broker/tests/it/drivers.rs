@@ -6,6 +6,7 @@
 
 mod python;
 mod scene;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -14,6 +15,7 @@ use std::process::Stdio;
 
 use dsn_broker::dsn::{Format, Language};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -32,6 +34,8 @@ struct Case {
     user: String,
     password: String,
     ca_pem: Option<String>,
+    /// The parameters of the answer.
+    parameters: Value,
     /// Whether it leads through a pooler: what the program asks, it asks [`TIMES`] times, with a parameter.
     pooled: bool,
     #[serde(skip)]

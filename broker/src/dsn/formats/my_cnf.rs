@@ -53,7 +53,8 @@ pub(super) fn option_file(settings: &Settings<'_>, program: &str) -> String {
     of_all.into_iter().for_each(|(name, value)| push(name, value, &mut text));
     text.push('[');
     text.push_str(program);
-    text.push_str("]\n");
+    // Names are not in the characters of whatever terminal there is.
+    text.push_str("]\ndefault-character-set=utf8mb4\n");
     of_program.into_iter().for_each(|(name, value)| push(name, value, &mut text));
     text
 }

@@ -97,7 +97,7 @@ impl Scene {
     pub(super) async fn cases(&self) -> Vec<Case> {
         let formats = |protocol| {
             let language = self.language;
-            Format::for_protocol(protocol).filter(move |format| format.language() == language)
+            Format::for_protocol(protocol).filter(move |format| is_tried(*format, language, protocol))
         };
         let mut cases = Vec::new();
         for format in formats(Protocol::Postgres) {
@@ -141,6 +141,7 @@ impl Scene {
             user: part("user"),
             password: part("password"),
             ca_pem: answer["ca_pem"].as_str().map(str::to_owned),
+            parameters: answer["parameters"].clone(),
             pooled: false,
             expected,
         }
@@ -182,7 +183,7 @@ impl Scene {
                 (Protocol::Mysql, MYSQL_HOST, self.right().port()),
             ] {
                 let formats = Format::for_protocol(protocol);
-                for format in formats.filter(|format| format.language() == self.language) {
+                for format in formats.filter(|format| is_tried(*format, self.language, protocol)) {
                     let target = Target {
                         database: &"orders".parse().unwrap(),
                         protocol,
@@ -203,7 +204,7 @@ impl Scene {
                         channel_binding: false,
                         cleartext: false,
                     };
-                    cases.extend(awkward_case(format, &target));
+                    cases.extend(rendered(format, &target, Expected::Session));
                 }
             }
         }
@@ -236,7 +237,14 @@ fn expected(right: bool) -> Expected {
     if right { Expected::Session } else { Expected::Refused }
 }
 
-fn awkward_case(format: Format, target: &Target<'_>) -> Option<Case> {
+/// Whether the lines of a format are for the program of this language: some texts are for whoever knows what to do.
+pub(super) fn is_tried(format: Format, language: Language, protocol: Protocol) -> bool {
+    let has_lines = format.reader(protocol).is_some_and(|reader| !reader.open.is_empty());
+    format.language() == language && has_lines && !format.is_for_proxies()
+}
+
+/// A target in a format, if that can say it.
+pub(super) fn rendered(format: Format, target: &Target<'_>, expected: Expected) -> Option<Case> {
     let rendered = match format.render(target) {
         Ok(rendered) => rendered,
         Err(RenderError::NotInFormat { .. }) => return None,
@@ -251,8 +259,13 @@ fn awkward_case(format: Format, target: &Target<'_>) -> Option<Case> {
         user: target.username.to_owned(),
         password: target.password.expose().to_owned(),
         ca_pem: rendered.ca_pem.map(str::to_owned),
+        parameters: rendered
+            .parameters
+            .expose_by_keyword()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect(),
         pooled: false,
-        expected: Expected::Session,
+        expected,
     })
 }
 

@@ -25,12 +25,14 @@ pub(super) fn expected(case: &Case, format: Format) -> Read {
         Format::MyCnf | Format::Shell => {
             add("database", &case.dbname);
             add("protocol", "tcp");
+            add("default-character-set", "utf8mb4");
             add("connect-timeout", &timeout);
             add("ssl-verify-server-cert", "1");
         }
         Format::MysqlCnf => {
             add("database", &case.dbname);
             add("protocol", "tcp");
+            add("default-character-set", "utf8mb4");
             add("connect-timeout", &timeout);
             add("ssl-mode", "VERIFY_IDENTITY");
         }
