@@ -135,9 +135,10 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("its readers would cut a line")
     } else if target.mode == Mode::VerifyCa && target.trust == Trust::System {
         Some("nothing is verified")
-    } else if format == Format::MysqlCnf && target.mode != Mode::Plaintext && target.ca_file.is_none() {
-        Some("it is told no CA")
-    } else if format == Format::QuerycopEnv && target.ca_file.is_none() {
+    } else if matches!(format, Format::MysqlCnf | Format::QuerycopEnv)
+        && target.mode != Mode::Plaintext
+        && target.ca_file.is_none()
+    {
         Some("it is told no CA")
     } else if target.trust != Trust::System && target.ca_file.is_none() {
         let carries = matches!(format, Format::Json | Format::Pgpass);

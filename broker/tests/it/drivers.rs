@@ -77,22 +77,29 @@ async fn check(language: Language, program: Option<Command>, opaque: &[Format]) 
     let Some(program) = program else {
         return skipped(&format!("all of {language:?}"), "it is not installed here: see .ci/drivers");
     };
+    check_each(language, vec![program], opaque).await;
+}
+
+/// The same through several programs, one after the other.
+async fn check_each(language: Language, programs: Vec<Command>, opaque: &[Format]) {
     let scene = Scene::start(language).await;
     let cases = scene.cases().await;
     assert!(!cases.is_empty());
-    let mut outcomes = ask(program, &cases).await;
     let (mut mistakes, mut missing) = (Vec::new(), BTreeMap::new());
     let mut connected = BTreeSet::new();
-    for case in &cases {
-        let Some(outcome) = outcomes.remove(&case.id) else {
-            mistakes.push(format!("{}: nothing was said of it", case.id));
-            continue;
-        };
-        match judge(case, &outcome, opaque.contains(&case.format)) {
-            Ok(()) if case.expected == Expected::Session => drop(connected.insert(case.format.name())),
-            Ok(()) => {}
-            Err(Wrong::Missing(why)) => drop(missing.insert(case.format.name(), why)),
-            Err(Wrong::Mistake(what)) => mistakes.push(format!("{}: {what}\n{}", case.id, case.code)),
+    for program in programs {
+        let mut outcomes = ask(program, &cases).await;
+        for case in &cases {
+            let Some(outcome) = outcomes.remove(&case.id) else {
+                mistakes.push(format!("{}: nothing was said of it", case.id));
+                continue;
+            };
+            match judge(case, &outcome, opaque.contains(&case.format)) {
+                Ok(()) if case.expected == Expected::Session => drop(connected.insert(case.format.name())),
+                Ok(()) => {}
+                Err(Wrong::Missing(why)) => drop(missing.insert(case.format.name(), why)),
+                Err(Wrong::Mistake(what)) => mistakes.push(format!("{}: {what}\n{}", case.id, case.code)),
+            }
         }
     }
     missing.iter().for_each(|(format, why)| skipped(format, why));

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 # Tools read what is asked from their input; as it stands there are no parameters, and each question is a transaction.
 WHO = {
@@ -30,9 +31,10 @@ def conninfo(parameters):
     return " ".join(f"{key}='{value}'" for key, value in quoted.items())
 
 
-def run(case, folder):
+def run(case):
+    folder = tempfile.mkdtemp(dir=FOLDER)
     file = os.path.join(folder, "dsn")
-    with open(os.open(file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as saved:
+    with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as saved:
         saved.write(case["dsn"])
     code = case["code"].replace("/path/where/you/saved/it", file).replace(" …", ' "$rest"')
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -64,8 +66,11 @@ def missing(case):
     return "the program mysql is MariaDB's here" if "MariaDB" in version else None
 
 
-with tempfile.TemporaryDirectory() as folder:
-    for case in json.load(sys.stdin):
-        why = missing(case)
-        outcome = {"skipped": why} if why else run(case, folder)
-        print(json.dumps({"id": case["id"]} | outcome), flush=True)
+def outcome(case):
+    why = missing(case)
+    return {"id": case["id"]} | ({"skipped": why} if why else run(case))
+
+
+with tempfile.TemporaryDirectory() as FOLDER, ThreadPoolExecutor(4) as pool:
+    for said in pool.map(outcome, json.load(sys.stdin)):
+        print(json.dumps(said), flush=True)

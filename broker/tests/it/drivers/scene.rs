@@ -155,6 +155,7 @@ impl Scene {
         }
         let case =
             self.case(format, "postgres", "app-orders", "orders-reader", "pooled", Expected::Session).await;
+        assert!(!case.dsn.contains("channel"), "poolers bind none: {format}");
         self.pooler.fill(&case.user, &case.password).await.unwrap();
         Some(Case { pooled: true, ..case })
     }

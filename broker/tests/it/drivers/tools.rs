@@ -10,15 +10,13 @@ use dsn_broker::secret::Secret;
 use tokio::process::Command;
 
 use super::scene::{is_tried, rendered};
-use super::{Expected, ask, check, judge, programs, skipped};
+use super::{Expected, ask, check_each, judge, programs, skipped};
 use crate::stand::run;
 
 #[test]
 fn every_tool_connects_and_none_to_the_wrong_server() {
     run(async {
-        for libpq in libpqs() {
-            check(Language::Tools, Some(program(&libpq)), &[]).await;
-        }
+        check_each(Language::Tools, libpqs().iter().map(program).collect(), &[]).await;
     });
 }
 
