@@ -9,7 +9,6 @@ use anyhow::{Context as _, bail};
 pub(crate) fn run(command: &mut Command, sql: &str) -> anyhow::Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
-        .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -125,11 +125,20 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         && target.mode == Mode::VerifyCa
     {
         Some("its readers verify all or nothing")
-    } else if format == Format::MyCnf && texts[..4].iter().chain([&path]).any(|text| is_long(text)) {
+    } else if format == Format::PgService
+        && said_to_libpq(target).iter().any(|(key, text)| has_no_line(key, text))
+    {
+        Some("there are no quotes")
+    } else if matches!(format, Format::MyCnf | Format::MysqlCnf)
+        && texts[..4].iter().chain([&path]).any(|text| is_long(text))
+    {
         Some("its readers would cut a line")
     } else if target.mode == Mode::VerifyCa && target.trust == Trust::System {
         Some("nothing is verified")
-    } else if format == Format::QuerycopEnv && target.ca_file.is_none() && target.mode != Mode::Plaintext {
+    } else if matches!(format, Format::MysqlCnf | Format::QuerycopEnv)
+        && target.mode != Mode::Plaintext
+        && target.ca_file.is_none()
+    {
         Some("it is told no CA")
     } else if target.trust != Trust::System && target.ca_file.is_none() {
         let carries = matches!(format, Format::Json | Format::Pgpass);
@@ -142,6 +151,26 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
 /// Whether the server is to prove that nobody stands between; without TLS there is nothing to prove it by.
 fn is_bound(target: &Target<'_>) -> bool {
     target.channel_binding && target.mode != Mode::Plaintext
+}
+
+/// What a file of services has to hold of what is not always the same.
+fn said_to_libpq<'a>(target: &Target<'a>) -> Vec<(&'static str, &'a str)> {
+    let mut said = vec![
+        ("host", target.host),
+        ("user", target.username),
+        ("password", target.password.expose()),
+        ("dbname", target.dbname),
+        ("application_name", target.application_name),
+    ];
+    said.extend(target.target_session_attrs.map(|attrs| ("target_session_attrs", attrs)));
+    said.extend(target.ca_file.filter(|_| target.mode != Mode::Plaintext).map(|path| ("sslrootcert", path)));
+    said
+}
+
+/// Whether there is no line for it in a file of services, which holds 1022 bytes with its end, and no blanks at ends.
+fn has_no_line(key: &str, text: &str) -> bool {
+    let ends_in_blank = text.as_bytes().last().is_some_and(|byte| [0x85, 0xa0].contains(byte));
+    text.trim() != text || ends_in_blank || key.len() + text.len() > 1020
 }
 
 /// More than a line of an option file takes.
@@ -185,7 +214,10 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
         all.push(("connect_timeout", &seconds));
     }
     if is_bound(target)
-        && matches!(format, Format::Uri | Format::Keyword | Format::Env | Format::Shell | Format::Json)
+        && matches!(
+            format,
+            Format::Uri | Format::Keyword | Format::Env | Format::PgService | Format::Shell | Format::Json
+        )
     {
         all.push(("channel_binding", "require"));
     }
@@ -212,18 +244,20 @@ fn expected_of_mysql(format: Format, target: &Target<'_>) -> BTreeMap<String, St
     ];
     let ca_file = target.ca_file.filter(|_| target.mode != Mode::Plaintext);
     all.extend(ca_file.map(|path| ("ssl-ca", path)));
+    if matches!(format, Format::MyCnf | Format::MysqlCnf | Format::Shell) {
+        all.extend([("protocol", "tcp"), ("default-character-set", "utf8mb4")]);
+    }
     match format {
         Format::MyCnf | Format::Shell => {
-            all.extend([
-                ("database", target.dbname),
-                ("protocol", "tcp"),
-                ("ssl-verify-server-cert", verify),
-            ]);
+            all.extend([("database", target.dbname), ("ssl-verify-server-cert", verify)]);
             all.extend((target.mode == Mode::Plaintext).then_some(("ssl", "0")));
+        }
+        Format::MysqlCnf => {
+            all.extend([("database", target.dbname), ("ssl-mode", mode)]);
         }
         _ => all.extend([("dbname", target.dbname), ("ssl-mode", mode)]),
     }
-    if matches!(format, Format::MyCnf | Format::Shell | Format::Json) {
+    if matches!(format, Format::MyCnf | Format::MysqlCnf | Format::Shell | Format::Json) {
         all.push(("connect-timeout", &seconds));
     }
     if format == Format::Json {
@@ -253,9 +287,9 @@ fn lines(format: Format, target: &Target<'_>) -> usize {
     match format {
         Format::Uri | Format::Keyword | Format::Json => 0,
         Format::Dotenv | Format::Pgpass | Format::Shell => 1,
-        Format::MyCnf => expected(format, target).len() + 2,
+        Format::MyCnf | Format::MysqlCnf => expected(format, target).len() + 2,
         Format::QuerycopEnv => expected(format, target).len(),
-        Format::Env => expected(format, target).len() + 1,
+        Format::Env | Format::PgService => expected(format, target).len() + 1,
         _ => unreachable!("{format} is named after a driver"),
     }
 }

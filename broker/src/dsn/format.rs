@@ -52,7 +52,9 @@ formats! {
     Env         "env"          env          Tools: "libpq's PG* variables, as lines for a POSIX shell to source";
     Dotenv      "dotenv"       dotenv       Tools: "a line DATABASE_URL=… for a .env file";
     Pgpass      "pgpass"       pgpass       Tools: "a line for libpq's password file; TLS is not part of it";
+    PgService   "pg-service"   pg_service   Tools: "a file of services for libpq, with one that is called dsn";
     MyCnf       "my-cnf"       my_cnf       Tools: "an option file for the clients of MariaDB; those of MySQL refuse it";
+    MysqlCnf    "mysql-cnf"    mysql_cnf    Tools: "an option file for the clients of Oracle's MySQL; those of MariaDB refuse it";
     Shell       "shell"        shell        Tools: "a command that opens a session with psql or mariadb, without the secret in the process list";
     Json        "json"         json         Tools: "the parameters as a JSON object, with the CA in ca_pem";
     QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";

@@ -181,7 +181,7 @@ fn the_same_for_mysql() {
         render(Format::MyCnf, private).unwrap(),
         "[client]\nprotocol=tcp\nhost=\"db.example.com\"\nport=\"6432\"\nuser=\"app.x|replica\"\n\
          password=\"Ab+c/d=e@f:g%h?i#j&k!l $m'n\\\"o\\\\p;q,r[s]{t}|u<v>w`\"\nssl-ca=\"/ca.pem\"\n\
-         connect-timeout=\"3\"\nssl-verify-server-cert=1\n[mariadb-client]\ndatabase=\"orders\"\n"
+         ssl-verify-server-cert=1\n[mariadb-client]\ndefault-character-set=utf8mb4\nconnect-timeout=\"3\"\ndatabase=\"orders\"\n"
     );
     let json = render(Format::Json, private).unwrap();
     for part in [r#""ssl-mode":"VERIFY_IDENTITY""#, r#""ssl-ca":"/ca.pem""#, r#""connect-timeout":3"#] {
@@ -201,13 +201,18 @@ fn a_token_for_mysql_goes_in_clear_text_to_verified_servers_alone() {
     assert!(json.contains(r#""enable-cleartext-plugin":true"#), "{json}");
     // The clients of MariaDB show it without being told, and other programs than one stop at what they do not know.
     assert!(!render(Format::MyCnf, Mode::VerifyFull).unwrap().contains("cleartext"));
+    let file = render(Format::MysqlCnf, Mode::VerifyFull).unwrap();
+    assert!(
+        file.contains("\nssl-mode=\"VERIFY_IDENTITY\"\n")
+            && file.contains("\nenable-cleartext-plugin=\"1\"\n")
+    );
     for format in [Format::Uri, Format::Dotenv] {
         let error = render(format, Mode::VerifyFull).unwrap_err().to_string();
         assert!(error.ends_with("or use `my-cnf`"), "{error}");
     }
     let usable: Vec<_> =
         Format::for_login(Protocol::Mysql, true, Mode::VerifyFull).filter(is_for_tools).collect();
-    assert_eq!(usable, [Format::MyCnf, Format::Shell, Format::Json, Format::QuerycopEnv]);
+    assert_eq!(usable, [Format::MyCnf, Format::MysqlCnf, Format::Shell, Format::Json, Format::QuerycopEnv]);
     for mode in [Mode::VerifyCa, Mode::Plaintext] {
         for format in [Format::MyCnf, Format::Json] {
             let error = render(format, mode).unwrap_err();
@@ -286,11 +291,11 @@ fn a_format_for_other_databases_names_those_that_fit() {
         |format, protocol| render_with(format, |target| target.protocol = protocol).unwrap_err().to_string();
     assert_eq!(
         error(Format::Pgpass, Protocol::Mysql),
-        "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, shell, json, querycop-env"
+        "the format `pgpass` is not for MySQL: use one of uri, dotenv, my-cnf, mysql-cnf, shell, json, querycop-env"
     );
     assert_eq!(
         error(Format::MyCnf, Protocol::Postgres),
-        "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, shell, json, querycop-env"
+        "the format `my-cnf` is not for Postgres: use one of uri, keyword, env, dotenv, pgpass, pg-service, shell, json, querycop-env"
     );
 }
 
@@ -302,6 +307,28 @@ fn an_option_file_has_no_line_that_its_readers_would_cut() {
             (target.protocol, target.password) = (Protocol::Mysql, password);
         });
         assert_eq!(text.is_ok(), fits);
+    }
+}
+
+#[test]
+fn a_file_of_services_holds_no_long_line_and_no_blank_at_an_end() {
+    let render = |password: &str| {
+        let password: &'static Secret = Box::leak(Box::new(Secret::new(password)));
+        render_with(Format::PgService, |target| target.password = password)
+    };
+    assert_eq!(
+        render(WORST).unwrap(),
+        format!(
+            "[dsn]\nhost=db.example.com\nport=6432\nuser=app.x|replica\npassword={WORST}\ndbname=orders\n\
+             sslmode=verify-full\nsslrootcert=system\nconnect_timeout=3\napplication_name=broker test/1+x\n"
+        )
+    );
+    assert!(render(&"x".repeat(1012)).is_ok());
+    for bad in
+        ["x".repeat(1013), " x".to_owned(), "x ".to_owned(), "x\u{3000}".to_owned(), "\u{e0}".to_owned()]
+    {
+        let error = render(&bad).unwrap_err().to_string();
+        assert!(error.contains("cannot hold this password") && error.ends_with("; or use `uri`"), "{error}");
     }
 }
 

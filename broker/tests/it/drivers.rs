@@ -10,6 +10,7 @@ mod python;
 mod ruby;
 mod rust;
 mod scene;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -18,6 +19,7 @@ use std::process::Stdio;
 
 use dsn_broker::dsn::{Format, Language};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -36,6 +38,10 @@ struct Case {
     user: String,
     password: String,
     ca_pem: Option<String>,
+    /// The parameters of the answer.
+    parameters: Value,
+    /// Whether it leads through a pooler: what the program asks, it asks [`TIMES`] times, with a parameter.
+    pooled: bool,
     #[serde(skip)]
     expected: Expected,
 }
@@ -65,6 +71,9 @@ struct Outcome {
     user: Option<String>,
     #[serde(default)]
     encrypted: Option<bool>,
+    /// How often it was asked whose session it is.
+    #[serde(default)]
+    asked: Option<u32>,
     #[serde(default)]
     error: Option<String>,
     #[serde(default)]
@@ -79,22 +88,29 @@ async fn check(language: Language, program: Option<Command>, opaque: &[Format]) 
     let Some(program) = program else {
         return skipped(&format!("all of {language:?}"), "it is not installed here: see .ci/drivers");
     };
+    check_each(language, vec![program], opaque).await;
+}
+
+/// The same through several programs, one after the other.
+async fn check_each(language: Language, programs: Vec<Command>, opaque: &[Format]) {
     let scene = Scene::start(language).await;
     let cases = scene.cases().await;
     assert!(!cases.is_empty());
-    let mut outcomes = ask(program, &cases).await;
     let (mut mistakes, mut missing) = (Vec::new(), BTreeMap::new());
     let mut connected = BTreeSet::new();
-    for case in &cases {
-        let Some(outcome) = outcomes.remove(&case.id) else {
-            mistakes.push(format!("{}: nothing was said of it", case.id));
-            continue;
-        };
-        match judge(case, &outcome, opaque.contains(&case.format)) {
-            Ok(()) if case.expected == Expected::Session => drop(connected.insert(case.driver())),
-            Ok(()) => {}
-            Err(Wrong::Missing(why)) => drop(missing.insert(case.driver(), why)),
-            Err(Wrong::Mistake(what)) => mistakes.push(format!("{}: {what}\n{}", case.id, case.code)),
+    for program in programs {
+        let mut outcomes = ask(program, &cases).await;
+        for case in &cases {
+            let Some(outcome) = outcomes.remove(&case.id) else {
+                mistakes.push(format!("{}: nothing was said of it", case.id));
+                continue;
+            };
+            match judge(case, &outcome, opaque.contains(&case.format)) {
+                Ok(()) if case.expected == Expected::Session => drop(connected.insert(case.driver())),
+                Ok(()) => {}
+                Err(Wrong::Missing(why)) => drop(missing.insert(case.driver(), why)),
+                Err(Wrong::Mistake(what)) => mistakes.push(format!("{}: {what}\n{}", case.id, case.code)),
+            }
         }
     }
     missing.iter().for_each(|(driver, why)| skipped(driver, why));
@@ -114,7 +130,10 @@ fn judge(case: &Case, outcome: &Outcome, opaque: bool) -> Result<(), Wrong> {
         return Err(Wrong::Missing(why.clone()));
     }
     let right = match (case.expected, &outcome.user, &outcome.error) {
-        (Expected::Session, Some(user), None) => *user == case.user && outcome.encrypted == Some(true),
+        (Expected::Session, Some(user), None) => {
+            let enough = !case.pooled || outcome.asked == Some(TIMES);
+            *user == case.user && outcome.encrypted == Some(true) && enough
+        }
         (Expected::Refused, None, Some(error)) => opaque || is_about_tls(error),
         _ => false,
     };
@@ -161,6 +180,10 @@ fn skipped(what: &str, why: &str) {
     // What `eprintln` says the test harness keeps to itself.
     std::io::stderr().write_all(format!("skipped: {what}: {why}\n").as_bytes()).unwrap();
 }
+
+/// How often a program asks through a pooler, each time on another server connection: drivers that prepare what is asked
+/// often do so at the fifth time.
+const TIMES: u32 = 10;
 
 /// Where the programs of the languages are.
 fn programs() -> PathBuf {

@@ -6,6 +6,7 @@ mod completeness;
 mod docs;
 mod dsn_call;
 mod forged;
+mod formats;
 mod kinds;
 mod leases;
 mod limits;

@@ -16,6 +16,7 @@ impl Client {
     pub(super) fn run(&self, folder: &Path, database: &str, sql: &str) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);
         command
+            .env_clear()
             .args(["--no-defaults", "--protocol=socket", "--user=root", "--batch", "--skip-column-names"])
             .arg("--default-character-set=utf8mb4")
             .arg(format!("--socket={}", folder.join("socket").display()));

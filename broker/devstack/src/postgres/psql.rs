@@ -30,6 +30,7 @@ impl Psql {
     pub(super) fn run(&self, socket: &Path, port: u16, database: &str, sql: &str) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);
         command
+            .env_clear()
             .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-f", "-"])
             .args(["-d", database, "-p", &port.to_string(), "-h"])
             .arg(socket);

@@ -10,6 +10,7 @@ mod link;
 mod mariadb;
 mod mysql_edge;
 mod oidc;
+mod pgbouncer;
 mod planetscale;
 mod postgres;
 mod process;

@@ -26,7 +26,9 @@ pub(super) fn read(protocol: Protocol, format: Format, text: &str) -> Read {
             uri(scheme, uri_alone)
         }
         Format::Pgpass => pgpass(text),
-        Format::MyCnf => my_cnf(text),
+        Format::PgService => pg_service(text),
+        Format::MyCnf => option_file("[mariadb-client]", text),
+        Format::MysqlCnf => option_file("[mysql]", text),
         Format::QuerycopEnv => assignments(text),
         Format::Shell if protocol == Protocol::Mysql => mariadb(text),
         Format::Shell => psql(text),
@@ -226,12 +228,26 @@ fn pgpass(text: &str) -> Read {
     read
 }
 
+/// <https://www.postgresql.org/docs/current/libpq-pgservice.html>
+fn pg_service(text: &str) -> Read {
+    let mut lines = text.strip_suffix('\n').unwrap().split('\n');
+    assert_eq!(lines.next(), Some("[dsn]"));
+    let mut read = Read::new();
+    for line in lines {
+        assert!(line.len() < 1022 && line.trim() == line, "{line:?}");
+        let (key, value) = line.split_once('=').unwrap();
+        assert!(value.trim() == value && !value.is_empty(), "{line:?}");
+        add(&mut read, key, value);
+    }
+    read
+}
+
 /// <https://mariadb.com/kb/en/configuring-mariadb-with-option-files/>
-fn my_cnf(text: &str) -> Read {
+fn option_file(program: &str, text: &str) -> Read {
     let mut read = Read::new();
     for line in text.strip_suffix('\n').unwrap().split('\n') {
         if line.starts_with('[') {
-            assert!(["[client]", "[mariadb-client]"].contains(&line), "{line}");
+            assert!(["[client]", program].contains(&line), "{line}");
             continue;
         }
         assert!(line.len() < 4095, "it would be cut");

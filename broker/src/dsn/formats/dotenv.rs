@@ -14,11 +14,11 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         channel_binding: ChannelBinding::None,
         direct_tls: DirectTls::Error,
         timeout: Timeout::InCode,
-        open: "psql \"$DATABASE_URL\"",
+        open: ". /path/where/you/saved/it\npsql \"$DATABASE_URL\"",
         render: |settings| line((LIBPQ.render)(settings)),
         ..LIBPQ
     }),
-    mysql: Some(&Reader { render: |settings| line((MYSQL_URL.render)(settings)), ..MYSQL_URL }),
+    mysql: Some(&Reader { open: "", render: |settings| line((MYSQL_URL.render)(settings)), ..MYSQL_URL }),
 };
 
 fn line(uri: String) -> String {

@@ -11,7 +11,7 @@ use crate::dsn::{Parameter, Settings};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
-    postgres: Some(&Reader { says: VARIABLES, open: "psql", render, ..LIBPQ }),
+    postgres: Some(&Reader { says: VARIABLES, open: ". /path/where/you/saved/it\npsql", render, ..LIBPQ }),
     mysql: None,
 };
 

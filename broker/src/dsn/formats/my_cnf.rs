@@ -15,6 +15,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec { media_type: TEXT, postgres: None, m
 
 /// The clients of MariaDB.
 pub(super) const MARIADB: Reader = Reader {
+    driver: "the clients of MariaDB 10.11",
     says: &[
         (Host, "host"),
         (Port, "port"),
@@ -31,37 +32,45 @@ pub(super) const MARIADB: Reader = Reader {
     cleartext: true,
     timeout: Timeout::InText,
     takes: |_, value| fits_in_a_line(value),
-    open: "mariadb --defaults-extra-file=/path/where/you/saved/it",
-    render,
+    traps: &[],
+    // With `--defaults-extra-file` the user's own file would go before it.
+    open: "mariadb --defaults-file=/path/where/you/saved/it",
+    render: |settings| option_file(settings, "mariadb-client"),
     ..MYSQL_URL
 };
 
-fn render(settings: &Settings<'_>) -> String {
+/// The settings, as the group of all clients and that of one program: at what only this one knows, the others stop.
+pub(super) fn option_file(settings: &Settings<'_>, program: &str) -> String {
     let mut text = String::with_capacity(512);
     // The host `localhost` would be taken for a socket, which has no TLS.
     text.push_str("[client]\nprotocol=tcp\n");
     if settings.text(Sslmode) == Value::Text("0") {
         text.push_str("ssl=0\n");
     }
-    for (name, value) in settings.expose() {
-        if name == "database" {
-            // Other programs than this one stop at a database.
-            text.push_str("[mariadb-client]\n");
-        }
-        text.push_str(name);
-        text.push('=');
-        match name {
-            "ssl-verify-server-cert" => value.with_text(|value| text.push_str(value)),
-            _ => value.with_text(|value| quote(value, &mut text)),
-        }
-        text.push('\n');
-    }
+    let (of_program, of_all): (Vec<_>, Vec<_>) =
+        settings.expose().partition(|(name, _)| matches!(*name, "connect-timeout" | "database"));
+    of_all.into_iter().for_each(|(name, value)| push(name, value, &mut text));
+    text.push('[');
+    text.push_str(program);
+    // Names are not in the characters of whatever terminal there is.
+    text.push_str("]\ndefault-character-set=utf8mb4\n");
+    of_program.into_iter().for_each(|(name, value)| push(name, value, &mut text));
     text
 }
 
 /// The clients read lines into 4096 bytes (`mysys/my_default.c`).
 pub(super) fn fits_in_a_line(value: &str) -> bool {
     value.len() + value.matches(['"', '\\']).count() <= 4000
+}
+
+fn push(name: &str, value: Value<'_>, text: &mut String) {
+    text.push_str(name);
+    text.push('=');
+    match name {
+        "ssl-verify-server-cert" => value.with_text(|value| text.push_str(value)),
+        _ => value.with_text(|value| quote(value, text)),
+    }
+    text.push('\n');
 }
 
 pub(super) fn quote(value: &str, text: &mut String) {

@@ -12,7 +12,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         says: &[(Host, "host"), (Port, "port"), (Dbname, "dbname"), (User, "user"), (Password, "password")],
         ca: Ca::Elsewhere,
         needs: &[],
-        open: "PGPASSFILE=/path/where/you/saved/it psql …",
+        open: "chmod 600 /path/where/you/saved/it\nPGPASSFILE=/path/where/you/saved/it psql …",
         render,
         ..LIBPQ
     }),

@@ -32,8 +32,9 @@ fn psql(settings: &Settings<'_>) -> String {
 fn mariadb(settings: &Settings<'_>) -> String {
     let mut text = "MYSQL_PWD=".to_owned();
     push_quoted(settings.text(Password), &mut text);
-    // No file of options may weaken it; the host `localhost` would be taken for a socket, which has no TLS.
-    text.push_str(" mariadb --no-defaults --protocol=tcp");
+    // No file of options may weaken it; the host `localhost` would be taken for a socket, which has no TLS; names are not
+    // in the characters of whatever terminal there is.
+    text.push_str(" mariadb --no-defaults --protocol=tcp --default-character-set=utf8mb4");
     if settings.text(Sslmode) == Value::Text("0") {
         text.push_str(" --ssl=0");
     }

@@ -50,6 +50,8 @@ connection = await aiomysql.connect(ssl=ssl.create_default_context(), **json.loa
             user,
             password: "known".to_owned(),
             ca_pem: None,
+            parameters: options,
+            pooled: false,
             expected: Expected::Session,
         };
         let outcomes = ask(program, std::slice::from_ref(&case)).await;

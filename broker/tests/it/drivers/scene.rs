@@ -1,16 +1,18 @@
-//! The servers that drivers are sent to: a right one behind each protocol, and three that lead to it and must be refused.
+//! The servers that drivers are sent to: a right one behind each protocol, three that lead to it and must be refused, and a
+//! pooler.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use devstack::{Backend, Ca, Edge, MariaDb, MysqlEdge, Opening, mysql_edge};
+use devstack::{Backend, Ca, Edge, MariaDb, MysqlEdge, Opening, PgBouncer, mysql_edge};
+use dsn_broker::dsn::reader::Pooled;
 use dsn_broker::dsn::{Format, Language, Mode, RenderError, Target, Trust};
 use dsn_broker::model::Protocol;
 use dsn_broker::secret::Secret;
 use serde_json::json;
 
-use super::{Case, Expected};
+use super::{Case, Expected, skipped};
 use crate::mysql;
 use crate::stand::{Stand, record, text};
 
@@ -22,6 +24,7 @@ pub(super) struct Scene {
     language: Language,
     stand: Stand,
     mariadb: &'static MariaDb,
+    pooler: PgBouncer,
     _postgres: [Edge; 3],
     /// The first leads to MariaDB, and nobody may come through the others.
     mysql: Vec<(&'static str, MysqlEdge)>,
@@ -52,6 +55,9 @@ impl Scene {
                 json!({ "host": "localhost", "port": edge.port() });
         }
         let _postgres = [wrong, untrusted, plain];
+        let pooler = PgBouncer::start(&ca, orders, &settings.target).await.unwrap();
+        settings.config["databases"]["orders"]["endpoints"]["pooled"] =
+            json!({ "host": pooler.host(), "port": pooler.port() });
 
         let backend = mysql_edge::Backend::of(mariadb).unwrap();
         let lead = || {
@@ -87,14 +93,14 @@ impl Scene {
             settings.config["databases"]["shop"]["endpoints"][name] =
                 json!({ "host": MYSQL_HOST, "port": edge.port(), "connect_timeout": timeout });
         }
-        Self { language, stand: Stand::on(settings).await, mariadb, _postgres, mysql, came }
+        Self { language, stand: Stand::on(settings).await, mariadb, pooler, _postgres, mysql, came }
     }
 
     /// All connections that the drivers of the language are to make.
     pub(super) async fn cases(&self) -> Vec<Case> {
         let formats = |protocol| {
             let language = self.language;
-            Format::for_protocol(protocol).filter(move |format| format.language() == language)
+            Format::for_protocol(protocol).filter(move |format| is_tried(*format, language, protocol))
         };
         let mut cases = Vec::new();
         for format in formats(Protocol::Postgres) {
@@ -104,6 +110,7 @@ impl Scene {
                     self.case(format, "postgres", "app-orders", "orders-reader", endpoint, expected).await,
                 );
             }
+            cases.extend(self.pooled(format).await);
         }
         for format in formats(Protocol::Mysql) {
             for endpoint in ["right", "wrong", "untrusted", "plain"] {
@@ -137,8 +144,23 @@ impl Scene {
             user: part("user"),
             password: part("password"),
             ca_pem: answer["ca_pem"].as_str().map(str::to_owned),
+            parameters: answer["parameters"].clone(),
+            pooled: false,
             expected,
         }
+    }
+
+    /// Through the pooler, whose next transactions take turns at two server connections.
+    async fn pooled(&self, format: Format) -> Option<Case> {
+        if let Pooled::Needs(version) = format.reader(Protocol::Postgres)?.pooled {
+            skipped(&format!("{format} pooled"), &format!("it needs {version}"));
+            return None;
+        }
+        let case =
+            self.case(format, "postgres", "app-orders", "orders-reader", "pooled", Expected::Session).await;
+        assert!(!case.dsn.contains("channel"), "poolers bind none: {format}");
+        self.pooler.fill(&case.user, &case.password).await.unwrap();
+        Some(Case { pooled: true, ..case })
     }
 
     /// Names and secrets that providers give out and that mean something to someone: the broker has no say in them.
@@ -165,7 +187,7 @@ impl Scene {
                 (Protocol::Mysql, MYSQL_HOST, self.right().port()),
             ] {
                 let formats = Format::for_protocol(protocol);
-                for format in formats.filter(|format| format.language() == self.language) {
+                for format in formats.filter(|format| is_tried(*format, self.language, protocol)) {
                     let target = Target {
                         database: &"orders".parse().unwrap(),
                         protocol,
@@ -186,7 +208,7 @@ impl Scene {
                         channel_binding: false,
                         cleartext: false,
                     };
-                    cases.extend(awkward_case(format, &target));
+                    cases.extend(rendered(format, &target, Expected::Session));
                 }
             }
         }
@@ -219,7 +241,14 @@ fn expected(right: bool) -> Expected {
     if right { Expected::Session } else { Expected::Refused }
 }
 
-fn awkward_case(format: Format, target: &Target<'_>) -> Option<Case> {
+/// Whether the lines of a format are for the program of this language: some texts are for whoever knows what to do.
+pub(super) fn is_tried(format: Format, language: Language, protocol: Protocol) -> bool {
+    let has_lines = format.reader(protocol).is_some_and(|reader| !reader.open.is_empty());
+    format.language() == language && has_lines && !format.is_for_proxies()
+}
+
+/// A target in a format, if that can say it.
+pub(super) fn rendered(format: Format, target: &Target<'_>, expected: Expected) -> Option<Case> {
     let rendered = match format.render(target) {
         Ok(rendered) => rendered,
         Err(RenderError::NotInFormat { .. }) => return None,
@@ -234,7 +263,13 @@ fn awkward_case(format: Format, target: &Target<'_>) -> Option<Case> {
         user: target.username.to_owned(),
         password: target.password.expose().to_owned(),
         ca_pem: rendered.ca_pem.map(str::to_owned),
-        expected: Expected::Session,
+        parameters: rendered
+            .parameters
+            .expose_by_keyword()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect(),
+        pooled: false,
+        expected,
     })
 }
 

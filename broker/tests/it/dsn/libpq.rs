@@ -13,6 +13,12 @@ pub(super) fn read(texts: &[String]) -> Vec<Read> {
     ask(&requests).into_iter().map(|answer| serde_json::from_value(answer).unwrap()).collect()
 }
 
+/// What libpq takes from files of services: all that its environment does not say.
+pub(super) fn read_services(texts: &[String]) -> Vec<Read> {
+    let requests = texts.iter().map(|text| json!({ "service": text })).collect::<Vec<_>>();
+    ask(&requests).into_iter().map(|answer| serde_json::from_value(answer).unwrap()).collect()
+}
+
 /// What Python's JSON parser understands; numbers as they would be written in a connection string.
 pub(super) fn read_json(texts: &[String]) -> Vec<Read> {
     let requests = texts.iter().map(|text| json!({ "json": text })).collect::<Vec<_>>();

@@ -25,8 +25,16 @@ pub(super) fn expected(case: &Case, format: Format) -> Read {
         Format::MyCnf | Format::Shell => {
             add("database", &case.dbname);
             add("protocol", "tcp");
+            add("default-character-set", "utf8mb4");
             add("connect-timeout", &timeout);
             add("ssl-verify-server-cert", "1");
+        }
+        Format::MysqlCnf => {
+            add("database", &case.dbname);
+            add("protocol", "tcp");
+            add("default-character-set", "utf8mb4");
+            add("connect-timeout", &timeout);
+            add("ssl-mode", "VERIFY_IDENTITY");
         }
         _ => {
             add("dbname", &case.dbname);
@@ -72,7 +80,7 @@ fn read_uri(text: &str) -> Read {
     read
 }
 
-/// What the `mariadb` client would be started with: an option a line.
+/// What the client would be started with, `mariadb` or `mysql`: an option a line.
 pub(super) fn read_option_files(texts: &[String]) -> Vec<Read> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("my.cnf");

@@ -1,6 +1,7 @@
 //! A token is full of `&=%/:?`, and every format carries it to psql.
 
 use dsn_broker::dsn::{Format, Language};
+use dsn_broker::model::Protocol;
 use tokio::process::Command;
 
 use super::*;
@@ -13,7 +14,9 @@ fn a_token_survives_every_format() {
         let caller = open.stand.caller("app-a");
         // One is for another protocol, one holds no credential, and of drivers there is more in `drivers.rs`.
         let is_here = |format: &&Format| {
-            format.language() == Language::Tools && ![Format::MyCnf, Format::QuerycopEnv].contains(format)
+            format.language() == Language::Tools
+                && format.reader(Protocol::Postgres).is_some()
+                && **format != Format::QuerycopEnv
         };
         for format in Format::ALL.iter().filter(is_here) {
             let path = format!("{}&format={format}", caller.dsn_path("app-reader"));
@@ -38,6 +41,7 @@ async fn shell(format: Format, text: &str, parts: &Value) -> String {
         Format::Env => r#"set -a; . "$FILE"; $PSQL"#,
         Format::Dotenv => r#". "$FILE"; $PSQL "$DATABASE_URL""#,
         Format::Pgpass => r#"chmod 600 "$FILE"; PGPASSFILE="$FILE" $PSQL "$REST""#,
+        Format::PgService => r#"PGSERVICEFILE="$FILE" $PSQL service=dsn"#,
         Format::Json => {
             r#"PGPASSWORD="$(python3 -c "import json,sys; print(json.load(open(sys.argv[1]))[\"password\"])" "$FILE")" $PSQL "$REST""#
         }

@@ -126,6 +126,7 @@ fn every_format_lets_psql_in() {
                     part("dbname"),
                     part("sslrootcert"),
                 ),
+                "pg-service" => format!("PGSERVICEFILE={file} psql -XAtc '{WHO}' service=dsn"),
                 "shell" => format!("printf '%s\\n' '\\copy ({WHO}) to stdout' | sh -eu {file}"),
                 "querycop-env" => format!(
                     ". {file}; PGPASSWORD={} psql -wXAtc '{WHO}' \"host=$GATEKEEPER_BACKEND_HOST \
