@@ -58,7 +58,15 @@ formats! {
     QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
     Psycopg     "psycopg"      psycopg      Python: "a connection URI for psycopg 3";
     PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
+    Pgx         "pgx"          pgx          Go: "a connection URI for pgx, also for its pool and for database/sql";
+    LibPq       "lib-pq"       lib_pq       Go: "a connection URI for lib/pq";
+    GoSqlDriver "go-sql-driver" go_sql_driver Go: "the DSN of Go-MySQL-Driver; the code sets a private CA";
     Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
+    ConnectorJ  "connector-j"  connector_j  Java: "a JDBC URL for MySQL Connector/J; user and password travel beside it, and a private CA is a trust store";
+    MariadbConnectorJ "mariadb-connector-j" mariadb_connector_j Java: "a JDBC URL for MariaDB Connector/J; user and password travel beside it";
+    Spring      "spring"       spring       Java: "lines of application.properties for Spring Boot, with pgJDBC or MariaDB Connector/J";
+    Npgsql      "npgsql"       npgsql       DotNet: "a connection string for Npgsql";
+    Mysqlconnector "mysqlconnector" mysqlconnector DotNet: "a connection string for MySqlConnector";
 }
 
 /// Who asks for a format.

@@ -1,16 +1,24 @@
 //! The formats, each as data and a function in a file of its own.
 
+pub(super) mod connector_j;
 pub(super) mod dotenv;
 pub(super) mod env;
+pub(super) mod go_sql_driver;
 pub(super) mod json;
 pub(super) mod keyword;
+pub(super) mod lib_pq;
+pub(super) mod mariadb_connector_j;
 pub(super) mod my_cnf;
+pub(super) mod mysqlconnector;
+pub(super) mod npgsql;
 pub(super) mod pgjdbc;
 pub(super) mod pgpass;
+pub(super) mod pgx;
 pub(super) mod postgres_js;
 pub(super) mod psycopg;
 pub(super) mod querycop_env;
 pub(super) mod shell;
+pub(super) mod spring;
 pub(super) mod uri;
 
 use crate::dsn::Parameter::{

@@ -4,11 +4,21 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::dsn::{Parameter, Settings};
+use crate::dsn::{Parameter, Settings, Value};
 
 /// `scheme://user:password@host:port/dbname?…`, with all other settings behind the `?`; without user and password where
 /// these are not said.
 pub(super) fn uri(scheme: &str, settings: &Settings<'_>) -> String {
+    uri_of(scheme, settings, SPECIAL, settings.options())
+}
+
+/// The same, with other options behind the `?`, and with a database in which only this is encoded.
+pub(super) fn uri_of<'a, 'b>(
+    scheme: &str,
+    settings: &Settings<'_>,
+    special_in_path: &'static AsciiSet,
+    options: impl Iterator<Item = (&'a str, Value<'b>)>,
+) -> String {
     let mut uri = String::with_capacity(512);
     let text = |parameter| settings.text(parameter);
     uri.push_str(scheme);
@@ -23,9 +33,9 @@ pub(super) fn uri(scheme: &str, settings: &Settings<'_>) -> String {
     uri.push(':');
     text(Parameter::Port).with_text(|port| uri.push_str(port));
     uri.push('/');
-    text(Parameter::Dbname).with_text(|dbname| encode(dbname, &mut uri));
+    text(Parameter::Dbname).with_text(|dbname| uri.extend(utf8_percent_encode(dbname, special_in_path)));
     let mut separator = '?';
-    for (name, value) in settings.options() {
+    for (name, value) in options {
         uri.push(separator);
         uri.push_str(name);
         uri.push('=');
@@ -50,10 +60,10 @@ fn push_host(host: &str, uri: &mut String) {
     uri.push(']');
 }
 
-fn encode(text: &str, uri: &mut String) {
+pub(super) fn encode(text: &str, uri: &mut String) {
     uri.extend(utf8_percent_encode(text, SPECIAL));
 }
 
 /// Only what RFC 3986 §2.3 calls unreserved stands for itself: a `+` is a space to half of the drivers and a
 /// plus to the others, and of the rest each is special to someone.
-const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

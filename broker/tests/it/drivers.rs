@@ -4,6 +4,9 @@
 //! code that came with each text, and says what came of it. What is installed is for `.ci/drivers`; a driver that is
 //! not there is named as skipped.
 
+mod go;
+mod java;
+mod lines;
 mod python;
 mod scene;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use dsn_broker::dsn::{Format, Parameter};
 use serde_json::Value;
 
-use super::{Case, Read, percent_decoded};
+use super::{Case, Read, percent_decoded, strings};
 
 /// All that the text has to say, by the driver's names; `None` where it is refused.
 pub(super) fn expected(case: &Case, format: Format) -> Option<Read> {
@@ -35,9 +35,10 @@ pub(super) fn expected(case: &Case, format: Format) -> Option<Read> {
 /// What the text says; `None` where it is refused. What is always in it is left out: see `golden.rs`.
 pub(super) fn read(case: &Case, format: Format) -> Option<Read> {
     let text = case.try_render(format).ok()?;
-    let all = match text.starts_with('{') {
-        true => read_object(&text),
-        false => read_url(case, format, &text),
+    let all = match strings::read(case, format, &text) {
+        Some(read) => read,
+        None if text.starts_with('{') => read_object(&text),
+        None => read_url(case, format, &text),
     };
     let expected = expected(case, format)?;
     Some(all.into_iter().filter(|(name, _)| expected.contains_key(name)).collect())
@@ -58,7 +59,7 @@ fn read_object(text: &str) -> Read {
     read
 }
 
-fn read_url(case: &Case, format: Format, text: &str) -> Read {
+pub(super) fn read_url(case: &Case, format: Format, text: &str) -> Read {
     let url = url::Url::parse(text.strip_prefix("jdbc:").unwrap_or(text)).unwrap();
     assert_eq!(url.fragment(), None);
     let mut read: Read =
