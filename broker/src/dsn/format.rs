@@ -61,12 +61,12 @@ formats! {
     Pgx         "pgx"          pgx          Go: "a connection URI for pgx, also for its pool and for database/sql";
     LibPq       "lib-pq"       lib_pq       Go: "a connection URI for lib/pq";
     GoSqlDriver "go-sql-driver" go_sql_driver Go: "the DSN of Go-MySQL-Driver; the code sets a private CA";
+    Gorm        "gorm"         gorm         Go: "what GORM opens: a connection URI, or the DSN of Go-MySQL-Driver";
     Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
     ConnectorJ  "connector-j"  connector_j  Java: "a JDBC URL for MySQL Connector/J; user and password travel beside it, and a private CA is a trust store";
     MariadbConnectorJ "mariadb-connector-j" mariadb_connector_j Java: "a JDBC URL for MariaDB Connector/J; user and password travel beside it";
     Spring      "spring"       spring       Java: "lines of application.properties for Spring Boot, with pgJDBC or MariaDB Connector/J";
     Npgsql      "npgsql"       npgsql       DotNet: "a connection string for Npgsql";
-    Mysqlconnector "mysqlconnector" mysqlconnector DotNet: "a connection string for MySqlConnector";
 }
 
 /// Who asks for a format.

@@ -14,7 +14,12 @@ pub(super) struct Refused {
 }
 
 /// All of them that are known.
-pub(super) const ALL: &[Refused] = &[];
+pub(super) const ALL: &[Refused] = &[Refused {
+    name: "mysqlconnector",
+    why: "it minds what is wrong with a certificate only after it has told the server who comes, and the password itself where the \
+          server asks for that",
+    instead: Format::Json,
+}];
 
 /// The one of this name.
 pub(super) fn find(name: &str) -> Option<&'static Refused> {

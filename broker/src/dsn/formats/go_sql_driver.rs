@@ -11,33 +11,32 @@ use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT};
 use crate::dsn::reader::{Ca, Modes, Timeout, Trusts};
 use crate::dsn::uri::encode;
 
-pub(in crate::dsn) const SPEC: Spec = Spec {
-    media_type: TEXT,
-    postgres: None,
-    mysql: Some(&Reader {
-        driver: "Go-MySQL-Driver 1.10",
-        says: &[
-            (User, "user"),
-            (Password, "password"),
-            (Host, "host"),
-            (Port, "port"),
-            (Dbname, "dbname"),
-            (Sslmode, "tls"),
-            (CleartextPlugin, "allowCleartextPasswords"),
-            (ConnectTimeout, "timeout"),
-            (ApplicationName, "connectionAttributes"),
-        ],
-        modes: Modes { verify_full: "true", verify_ca: None, plaintext: Some("false") },
-        ca: Ca::Code,
-        trust: Trusts::InCode,
-        timeout: Timeout::InText,
-        cleartext: true,
-        takes,
-        traps: &[
-            "the timeout is that of reaching the server: a context bounds the rest",
-            "without the lines for a private CA the system's roots are trusted, and the server is refused",
-        ],
-        open: "\
+pub(in crate::dsn) const SPEC: Spec = Spec { media_type: TEXT, postgres: None, mysql: Some(&READER) };
+
+pub(super) const READER: Reader = Reader {
+    driver: "Go-MySQL-Driver 1.10",
+    says: &[
+        (User, "user"),
+        (Password, "password"),
+        (Host, "host"),
+        (Port, "port"),
+        (Dbname, "dbname"),
+        (Sslmode, "tls"),
+        (CleartextPlugin, "allowCleartextPasswords"),
+        (ConnectTimeout, "timeout"),
+        (ApplicationName, "connectionAttributes"),
+    ],
+    modes: Modes { verify_full: "true", verify_ca: None, plaintext: Some("false") },
+    ca: Ca::Code,
+    trust: Trusts::InCode,
+    timeout: Timeout::InText,
+    cleartext: true,
+    takes,
+    traps: &[
+        "the timeout is that of reaching the server: a context bounds the rest",
+        "without the lines for a private CA the system's roots are trusted, and the server is refused",
+    ],
+    open: "\
 import (
 	\"database/sql\"
 
@@ -45,8 +44,8 @@ import (
 )
 
 db, err := sql.Open(\"mysql\", dsn)",
-        open_private: Some(
-            "\
+    open_private: Some(
+        "\
 import (
 	\"crypto/x509\"
 	\"database/sql\"
@@ -65,10 +64,9 @@ if err != nil {
 	return err
 }
 db := sql.OpenDB(connector)",
-        ),
-        render,
-        ..MYSQL_URL
-    }),
+    ),
+    render,
+    ..MYSQL_URL
 };
 
 /// User and password stand in it as they are, up to the first `:` and the last `@`.
@@ -99,7 +97,6 @@ fn render(settings: &Settings<'_>) -> String {
     let mut separator = "?";
     for (parameter, before, after) in [
         (Sslmode, "tls=", ""),
-        (CleartextPlugin, "allowCleartextPasswords=", ""),
         (ConnectTimeout, "timeout=", "s"),
         (ApplicationName, "connectionAttributes=program_name%3A", ""),
     ] {
@@ -108,6 +105,9 @@ fn render(settings: &Settings<'_>) -> String {
         value.with_text(|value| encode(value, &mut dsn));
         dsn.push_str(after);
         separator = "&";
+    }
+    if settings.get(CleartextPlugin).is_some() {
+        dsn.push_str("&allowCleartextPasswords=true");
     }
     dsn
 }

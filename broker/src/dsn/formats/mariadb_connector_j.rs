@@ -4,7 +4,7 @@
 use crate::dsn::Parameter::{self, ApplicationName, ConnectMillis, Dbname, Host, Port, Sslmode, Sslrootcert};
 use crate::dsn::Settings;
 use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT};
-use crate::dsn::reader::{Credentials, Modes, Timeout, Trusts};
+use crate::dsn::reader::{Credentials, Modes, Roots, Timeout, Trusts};
 
 pub(in crate::dsn) const SPEC: Spec = Spec { media_type: TEXT, postgres: None, mysql: Some(&READER) };
 
@@ -19,6 +19,9 @@ pub(super) const READER: Reader = Reader {
         (ConnectMillis, "connectTimeout"),
         (ApplicationName, "connectionAttributes"),
     ],
+    // Without a file it lets a server by that no root vouches for, so that the server may prove (as MariaDB does from 11.4 on) that
+    // it knows the password: it would tell anybody the user, and a hash to try passwords with.
+    roots: Roots::Bundle,
     modes: Modes { verify_full: "verify-full", verify_ca: Some("verify-ca"), plaintext: Some("disable") },
     trust: Trusts::Exclusive,
     timeout: Timeout::InText,
@@ -28,7 +31,7 @@ pub(super) const READER: Reader = Reader {
     takes,
     needs: &[],
     traps: &[
-        "without a CA of its own, a server of MariaDB 11.4 or later that no root vouches for is taken, too, if it proves that it knows the password",
+        "without `serverSslCert` it would tell any server the user, and a hash to try passwords with, so a file is always said",
     ],
     open: super::pgjdbc::OPEN,
     render,

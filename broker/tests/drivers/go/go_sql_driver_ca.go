@@ -7,7 +7,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-func openWithCA(dsn, ca_pem string, use func(*sql.DB) error) error {
+func withCA(c testCase, said *outcome) error {
+	dsn, ca_pem := c.DSN, *c.CA
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return err
@@ -19,5 +20,5 @@ func openWithCA(dsn, ca_pem string, use func(*sql.DB) error) error {
 		return err
 	}
 	db := sql.OpenDB(connector)
-	return use(db)
+	return askDB(c, db, nil, said)
 }

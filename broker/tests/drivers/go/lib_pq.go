@@ -6,11 +6,9 @@ import (
 	_ "github.com/lib/pq"
 )
 
-func openLibPq(c testCase) (outcome, error) {
+func openLibPq(c testCase) (said outcome, err error) {
 	dsn := c.DSN
 	db, err := sql.Open("postgres", dsn)
-	if err != nil {
-		return outcome{}, err
-	}
-	return askDB(c, db)
+	err = askDB(c, db, err, &said)
+	return said, err
 }

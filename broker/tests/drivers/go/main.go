@@ -5,7 +5,6 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -40,6 +39,7 @@ var formats = map[string]func(testCase) (outcome, error){
 	"pgx":           openPgx,
 	"lib-pq":        openLibPq,
 	"go-sql-driver": openGoSQLDriver,
+	"gorm":          openGorm,
 }
 
 func main() {
@@ -60,32 +60,34 @@ func main() {
 	}
 }
 
-// scanner is a row of pgx or of database/sql.
-type scanner interface{ Scan(...any) error }
+// row is one of pgx or of database/sql.
+type row interface{ Scan(...any) error }
 
 // ask asks a session whose it is: through a pooler ten times, as drivers may prepare what they are asked again.
-func ask(c testCase, query func(string, ...any) scanner) (outcome, error) {
-	said := outcome{Encrypted: new(bool)}
+func ask(c testCase, said *outcome, query func(string, ...any) row) error {
 	times := 1
 	if c.Pooled {
 		times = 10
+		said.Asked = times
 	}
+	said.Encrypted = new(bool)
 	for i := range times {
 		var parameter string
 		err := query(who[c.Protocol], fmt.Sprint(i)).Scan(&said.User, said.Encrypted, &parameter)
 		if err != nil {
-			return outcome{}, err
+			return err
 		}
 	}
-	if c.Pooled {
-		said.Asked = times
-	}
-	return said, nil
+	return nil
 }
 
-func askDB(c testCase, db *sql.DB) (outcome, error) {
+// askDB asks what was opened with this error, if any.
+func askDB(c testCase, db *sql.DB, err error, said *outcome) error {
+	if err != nil {
+		return err
+	}
 	defer db.Close()
-	return ask(c, func(query string, parameters ...any) scanner {
-		return db.QueryRowContext(context.Background(), query, parameters...)
+	return ask(c, said, func(query string, parameters ...any) row {
+		return db.QueryRow(query, parameters...)
 	})
 }

@@ -8,21 +8,18 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-func openPgxPool(c testCase) (outcome, error) {
+func pgxPool(c testCase, said *outcome) error {
 	pool, err := pgxpool.New(context.Background(), c.DSN)
 	if err != nil {
-		return outcome{}, err
+		return err
 	}
 	defer pool.Close()
-	return ask(c, func(query string, parameters ...any) scanner {
+	return ask(c, said, func(query string, parameters ...any) row {
 		return pool.QueryRow(context.Background(), query, parameters...)
 	})
 }
 
-func openPgxStdlib(c testCase) (outcome, error) {
+func pgxStdlib(c testCase, said *outcome) error {
 	db, err := sql.Open("pgx", c.DSN)
-	if err != nil {
-		return outcome{}, err
-	}
-	return askDB(c, db)
+	return askDB(c, db, err, said)
 }

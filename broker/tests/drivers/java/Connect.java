@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.logging.LogManager;
 
 import com.google.gson.Gson;
 import org.springframework.boot.SpringBootConfiguration;
@@ -34,6 +35,8 @@ class Connect {
                     + " from information_schema.session_status where variable_name = 'Ssl_cipher'), ?");
 
     public static void main(String[] arguments) {
+        // What drivers log is in their exceptions, too.
+        LogManager.getLogManager().reset();
         var gson = new Gson();
         var cases = gson.fromJson(new InputStreamReader(System.in, StandardCharsets.UTF_8), Case[].class);
         var output = new PrintStream(System.out, true, StandardCharsets.UTF_8);

@@ -11,10 +11,11 @@ use super::{Case, Read, named, percent_decoded};
 pub(super) fn read(case: &Case, format: Format, text: &str) -> Option<Read> {
     Some(match format {
         Format::GoSqlDriver => read_go(text),
+        Format::Gorm if case.protocol == Protocol::Mysql => read_go(text),
         Format::ConnectorJ => read_connector_j(case, format, text),
         Format::MariadbConnectorJ => read_mariadb(text),
         Format::Spring => read_spring(case, format, text),
-        Format::Npgsql | Format::Mysqlconnector => read_ado(text),
+        Format::Npgsql => read_ado(text),
         _ => return None,
     })
 }
