@@ -39,12 +39,14 @@ pub(super) const READER: Reader = Reader {
 };
 
 pub(super) fn takes(parameter: Parameter, text: &str) -> bool {
-    match parameter {
-        Dbname => !text.contains('?'),
-        Sslrootcert => !text.contains('&'),
-        ApplicationName => !text.contains(['&', ',']),
-        _ => true,
-    }
+    let special: &[char] = match parameter {
+        Dbname => &['?'],
+        Sslrootcert => &['&'],
+        ApplicationName => &['&', ','],
+        _ => return true,
+    };
+    // It looks for lists of hosts in all of the URL.
+    !text.contains(special) && !text.to_lowercase().contains("address=(")
 }
 
 pub(super) fn render(settings: &Settings<'_>) -> String {
