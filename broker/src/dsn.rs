@@ -6,6 +6,7 @@
 //!
 //! How to add a format: `dsn/README.md`.
 
+mod ado;
 mod error;
 mod format;
 mod formats;

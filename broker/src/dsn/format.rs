@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::dsn::formats::Spec;
-use crate::dsn::reader::{Ca, Reader, Trusts};
+use crate::dsn::reader::{Ca, Reader, Seen, Trusts};
 use crate::dsn::refused::{self, Refused};
 use crate::dsn::{Mode, Parameters, RenderError, Rendered, Settings, Target, Trust, formats};
 use crate::model::Protocol;
@@ -47,60 +47,68 @@ macro_rules! formats {
 }
 
 formats! {
-    Uri         "uri"          uri          Tools: "a connection URI: libpq's for psql and most drivers, or mysql://…";
-    Keyword     "keyword"      keyword      Tools: "libpq's connection string of keywords and values";
-    Env         "env"          env          Tools: "libpq's PG* variables, as lines for a POSIX shell to source";
-    Dotenv      "dotenv"       dotenv       Tools: "a line DATABASE_URL=… for a .env file";
-    Pgpass      "pgpass"       pgpass       Tools: "a line for libpq's password file; TLS is not part of it";
-    PgService   "pg-service"   pg_service   Tools: "a file of services for libpq, with one that is called dsn";
-    MyCnf       "my-cnf"       my_cnf       Tools: "an option file for the clients of MariaDB; those of MySQL refuse it";
-    MysqlCnf    "mysql-cnf"    mysql_cnf    Tools: "an option file for the clients of Oracle's MySQL; those of MariaDB refuse it";
-    Shell       "shell"        shell        Tools: "a command that opens a session with psql or mariadb, without the secret in the process list";
-    Json        "json"         json         Tools: "the parameters as a JSON object, with the CA in ca_pem";
-    QuerycopEnv "querycop-env" querycop_env Tools: "variables with which Querycop, a proxy, verifies the database; no secret is in them";
-    Sqlx        "sqlx"         sqlx         Rust: "a connection URL for sqlx";
-    SeaOrm      "sea-orm"      sea_orm      Rust: "a connection URL for SeaORM";
-    TokioPostgres "tokio-postgres" tokio_postgres Rust: "a connection URL for tokio-postgres; what verifies the server is in the lines of code";
-    DeadpoolPostgres "deadpool-postgres" deadpool_postgres Rust: "a connection URL for deadpool-postgres; what verifies the server is in the lines of code";
-    Diesel      "diesel"       diesel       Rust: "a connection URI for Diesel";
-    DieselAsync "diesel-async" diesel_async Rust: "a connection URL for diesel-async; what verifies the server is in the lines of code";
-    MysqlAsync  "mysql-async"  mysql_async  Rust: "a connection URL for mysql_async";
-    Psycopg     "psycopg"      psycopg      Python: "a connection URI for psycopg 3";
-    Psycopg2                 "psycopg2"                  psycopg2                  Python: "a connection URI for psycopg2";
-    Asyncpg                  "asyncpg"                   asyncpg                   Python: "a connection URI for asyncpg; the code has whom to trust";
-    Pg8000                   "pg8000"                    pg8000                    Python: "the arguments of pg8000 as a JSON object";
-    Django                   "django"                    django                    Python: "an entry of Django's DATABASES as a JSON object";
-    DjDatabaseUrl            "dj-database-url"           dj_database_url           Python: "a URL that dj-database-url makes Django's settings of";
-    SqlalchemyPsycopg        "sqlalchemy-psycopg"        sqlalchemy_psycopg        Python: "a URL for SQLAlchemy with psycopg 3";
-    SqlalchemyPsycopg2       "sqlalchemy-psycopg2"       sqlalchemy_psycopg2       Python: "a URL for SQLAlchemy with psycopg2";
-    SqlalchemyAsyncpg        "sqlalchemy-asyncpg"        sqlalchemy_asyncpg        Python: "a URL for SQLAlchemy with asyncpg";
-    Pymysql                  "pymysql"                   pymysql                   Python: "the arguments of PyMySQL as a JSON object";
-    Mysqlclient              "mysqlclient"               mysqlclient               Python: "the arguments of mysqlclient (MySQLdb) as a JSON object";
-    MysqlConnectorPython     "mysql-connector-python"    mysql_connector_python    Python: "the arguments of MySQL Connector/Python as a JSON object";
-    Asyncmy                  "asyncmy"                   asyncmy                   Python: "the arguments of asyncmy as a JSON object";
-    SqlalchemyPymysql        "sqlalchemy-pymysql"        sqlalchemy_pymysql        Python: "a URL for SQLAlchemy with PyMySQL";
-    SqlalchemyMysqlclient    "sqlalchemy-mysqlclient"    sqlalchemy_mysqlclient    Python: "a URL for SQLAlchemy with mysqlclient (MySQLdb)";
-    SqlalchemyMysqlconnector "sqlalchemy-mysqlconnector" sqlalchemy_mysqlconnector Python: "a URL for SQLAlchemy with MySQL Connector/Python";
-    SqlalchemyAsyncmy        "sqlalchemy-asyncmy"        sqlalchemy_asyncmy        Python: "a URL for SQLAlchemy with asyncmy; the code has whom to trust";
-    NodePostgres "node-postgres" node_postgres JavaScript: "a connection URI for node-postgres (pg)";
-    NodePostgresOptions "node-postgres-options" node_postgres_options JavaScript: "the options of node-postgres (pg) as a JSON object, with the CA in it";
-    PostgresJs  "postgres-js"  postgres_js  JavaScript: "the options of postgres.js as a JSON object";
-    Mysql2      "mysql2"       mysql2       JavaScript: "a connection URI for mysql2, with the CA in it";
-    MariadbJs   "mariadb-js"   mariadb_js   JavaScript: "the options of the npm package mariadb as a JSON object";
-    Drizzle     "drizzle"      drizzle      JavaScript: "the options of Drizzle's connection as a JSON object: of node-postgres, or of mysql2";
-    Knex        "knex"         knex         JavaScript: "Knex's configuration as a JSON object, with pg or mysql2";
-    Sequelize   "sequelize"    sequelize    JavaScript: "Sequelize's options as a JSON object, with pg or mysql2";
-    Typeorm     "typeorm"      typeorm      JavaScript: "the options of TypeORM's DataSource as a JSON object, with pg or mysql2";
-    Prisma      "prisma"       prisma       JavaScript: "the options of Prisma's driver adapters as a JSON object: of node-postgres, or of mariadb";
-    Prisma6     "prisma-6"     prisma_6     JavaScript: "a URL for the engine of Prisma 6 and earlier";
-    Pgjdbc      "pgjdbc"       pgjdbc       Java: "a JDBC URL for pgJDBC; user and password travel beside it";
-    RubyPg      "ruby-pg"      ruby_pg      Ruby: "a connection URI for pg";
-    RubyMysql2  "ruby-mysql2"  ruby_mysql2  Ruby: "an option file for mysql2: the default_file of its options";
-    ActiveRecord "activerecord" activerecord Ruby: "ActiveRecord: for Postgres a hash, as JSON and YAML; for MySQL an option file";
-    Pdo         "pdo"          pdo          Php: "a DSN for PDO with all that goes beside it, as a JSON object";
-    PhpPg       "php-pg"       php_pg       Php: "a connection URI for pg_connect";
-    Mysqli      "mysqli"       mysqli       Php: "what mysqli is told, as a JSON object";
-    Laravel     "laravel"      laravel      Php: "a connection of Laravel's config/database.php, as a JSON object";
+    Uri                      "uri"                       uri                       Tools:      "a connection URI: libpq's for psql and most drivers, or mysql://…";
+    Keyword                  "keyword"                   keyword                   Tools:      "libpq's connection string of keywords and values";
+    Env                      "env"                       env                       Tools:      "libpq's PG* variables, as lines for a POSIX shell to source";
+    Dotenv                   "dotenv"                    dotenv                    Tools:      "a line DATABASE_URL=… for a .env file";
+    Pgpass                   "pgpass"                    pgpass                    Tools:      "a line for libpq's password file; TLS is not part of it";
+    PgService                "pg-service"                pg_service                Tools:      "a file of services for libpq, with one that is called dsn";
+    MyCnf                    "my-cnf"                    my_cnf                    Tools:      "an option file for the clients of MariaDB; those of MySQL refuse it";
+    MysqlCnf                 "mysql-cnf"                 mysql_cnf                 Tools:      "an option file for the clients of Oracle's MySQL; those of MariaDB refuse it";
+    Shell                    "shell"                     shell                     Tools:      "a command that opens a session with psql or mariadb, without the secret in the process list";
+    Json                     "json"                      json                      Tools:      "the parameters as a JSON object, with the CA in ca_pem";
+    QuerycopEnv              "querycop-env"              querycop_env              Tools:      "variables with which Querycop, a proxy, verifies the database; no secret is in them";
+    Sqlx                     "sqlx"                      sqlx                      Rust:       "a connection URL for sqlx";
+    SeaOrm                   "sea-orm"                   sea_orm                   Rust:       "a connection URL for SeaORM";
+    TokioPostgres            "tokio-postgres"            tokio_postgres            Rust:       "a connection URL for tokio-postgres; what verifies the server is in the lines of code";
+    DeadpoolPostgres         "deadpool-postgres"         deadpool_postgres         Rust:       "a connection URL for deadpool-postgres; what verifies the server is in the lines of code";
+    Diesel                   "diesel"                    diesel                    Rust:       "a connection URI for Diesel";
+    DieselAsync              "diesel-async"              diesel_async              Rust:       "a connection URL for diesel-async; what verifies the server is in the lines of code";
+    MysqlAsync               "mysql-async"               mysql_async               Rust:       "a connection URL for mysql_async";
+    Psycopg                  "psycopg"                   psycopg                   Python:     "a connection URI for psycopg 3";
+    Psycopg2                 "psycopg2"                  psycopg2                  Python:     "a connection URI for psycopg2";
+    Asyncpg                  "asyncpg"                   asyncpg                   Python:     "a connection URI for asyncpg; the code has whom to trust";
+    Pg8000                   "pg8000"                    pg8000                    Python:     "the arguments of pg8000 as a JSON object";
+    Django                   "django"                    django                    Python:     "an entry of Django's DATABASES as a JSON object";
+    DjDatabaseUrl            "dj-database-url"           dj_database_url           Python:     "a URL that dj-database-url makes Django's settings of";
+    SqlalchemyPsycopg        "sqlalchemy-psycopg"        sqlalchemy_psycopg        Python:     "a URL for SQLAlchemy with psycopg 3";
+    SqlalchemyPsycopg2       "sqlalchemy-psycopg2"       sqlalchemy_psycopg2       Python:     "a URL for SQLAlchemy with psycopg2";
+    SqlalchemyAsyncpg        "sqlalchemy-asyncpg"        sqlalchemy_asyncpg        Python:     "a URL for SQLAlchemy with asyncpg";
+    Pymysql                  "pymysql"                   pymysql                   Python:     "the arguments of PyMySQL as a JSON object";
+    Mysqlclient              "mysqlclient"               mysqlclient               Python:     "the arguments of mysqlclient (MySQLdb) as a JSON object";
+    MysqlConnectorPython     "mysql-connector-python"    mysql_connector_python    Python:     "the arguments of MySQL Connector/Python as a JSON object";
+    Asyncmy                  "asyncmy"                   asyncmy                   Python:     "the arguments of asyncmy as a JSON object";
+    SqlalchemyPymysql        "sqlalchemy-pymysql"        sqlalchemy_pymysql        Python:     "a URL for SQLAlchemy with PyMySQL";
+    SqlalchemyMysqlclient    "sqlalchemy-mysqlclient"    sqlalchemy_mysqlclient    Python:     "a URL for SQLAlchemy with mysqlclient (MySQLdb)";
+    SqlalchemyMysqlconnector "sqlalchemy-mysqlconnector" sqlalchemy_mysqlconnector Python:     "a URL for SQLAlchemy with MySQL Connector/Python";
+    SqlalchemyAsyncmy        "sqlalchemy-asyncmy"        sqlalchemy_asyncmy        Python:     "a URL for SQLAlchemy with asyncmy; the code has whom to trust";
+    NodePostgres             "node-postgres"             node_postgres             JavaScript: "a connection URI for node-postgres (pg)";
+    NodePostgresOptions      "node-postgres-options"     node_postgres_options     JavaScript: "the options of node-postgres (pg) as a JSON object, with the CA in it";
+    PostgresJs               "postgres-js"               postgres_js               JavaScript: "the options of postgres.js as a JSON object";
+    Mysql2                   "mysql2"                    mysql2                    JavaScript: "a connection URI for mysql2, with the CA in it";
+    MariadbJs                "mariadb-js"                mariadb_js                JavaScript: "the options of the npm package mariadb as a JSON object";
+    Drizzle                  "drizzle"                   drizzle                   JavaScript: "the options of Drizzle's connection as a JSON object: of node-postgres, or of mysql2";
+    Knex                     "knex"                      knex                      JavaScript: "Knex's configuration as a JSON object, with pg or mysql2";
+    Sequelize                "sequelize"                 sequelize                 JavaScript: "Sequelize's options as a JSON object, with pg or mysql2";
+    Typeorm                  "typeorm"                   typeorm                   JavaScript: "the options of TypeORM's DataSource as a JSON object, with pg or mysql2";
+    Prisma                   "prisma"                    prisma                    JavaScript: "the options of Prisma's driver adapters as a JSON object: of node-postgres, or of mariadb";
+    Prisma6                  "prisma-6"                  prisma_6                  JavaScript: "a URL for the engine of Prisma 6 and earlier";
+    Pgx                      "pgx"                       pgx                       Go:         "a connection URI for pgx, also for its pool and for database/sql";
+    LibPq                    "lib-pq"                    lib_pq                    Go:         "a connection URI for lib/pq";
+    GoSqlDriver              "go-sql-driver"             go_sql_driver             Go:         "the DSN of Go-MySQL-Driver; the code sets a private CA";
+    Gorm                     "gorm"                      gorm                      Go:         "what GORM opens: a connection URI, or the DSN of Go-MySQL-Driver";
+    Pgjdbc                   "pgjdbc"                    pgjdbc                    Java:       "a JDBC URL for pgJDBC; user and password travel beside it";
+    ConnectorJ               "connector-j"               connector_j               Java:       "a JDBC URL for MySQL Connector/J; user and password travel beside it, and a private CA is a trust store";
+    MariadbConnectorJ        "mariadb-connector-j"       mariadb_connector_j       Java:       "a JDBC URL for MariaDB Connector/J; user and password travel beside it";
+    Spring                   "spring"                    spring                    Java:       "lines of application.properties for Spring Boot, with pgJDBC or MariaDB Connector/J";
+    Npgsql                   "npgsql"                    npgsql                    DotNet:     "a connection string for Npgsql";
+    RubyPg                   "ruby-pg"                   ruby_pg                   Ruby:       "a connection URI for pg";
+    RubyMysql2               "ruby-mysql2"               ruby_mysql2               Ruby:       "an option file for mysql2: the default_file of its options";
+    ActiveRecord             "activerecord"              activerecord              Ruby:       "ActiveRecord: for Postgres a hash, as JSON and YAML; for MySQL an option file";
+    Pdo                      "pdo"                       pdo                       Php:        "a DSN for PDO with all that goes beside it, as a JSON object";
+    PhpPg                    "php-pg"                    php_pg                    Php:        "a connection URI for pg_connect";
+    Mysqli                   "mysqli"                    mysqli                    Php:        "what mysqli is told, as a JSON object";
+    Laravel                  "laravel"                   laravel                   Php:        "a connection of Laravel's config/database.php, as a JSON object";
 }
 
 /// Who asks for a format.
@@ -226,7 +234,7 @@ impl Format {
             *other != self
                 && other.language() == self.language()
                 && !other.is_for_proxies()
-                && reader.is_some_and(|reader| reader.ca != Ca::Elsewhere)
+                && reader.is_some_and(|reader| reader.ca != Ca::Elsewhere && reader.seen != Seen::InSource)
         };
         let alike = Self::ALL.iter().copied().filter(is_alike);
         alike.chain([Self::Json]).find(|other| other.check(target).is_ok())

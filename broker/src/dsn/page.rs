@@ -49,7 +49,7 @@ fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, rea
         Seen::InSource => "**never tried**: read in its source",
     };
     blocks.push(format!("**{}**: {} ({seen}).", protocol.as_str(), reader.driver));
-    blocks.push(format!("```text\n{}\n```", example(format, protocol).trim_end()));
+    blocks.push(format!("```text\n{}\n```", example(format, protocol, reader).trim_end()));
     let fence = format.language().fence();
     let mut code = |code: &str| blocks.push(format!("```{fence}\n{code}\n```"));
     if !reader.open.is_empty() {
@@ -120,7 +120,7 @@ fn list(lines: impl Iterator<Item = String>) -> String {
 }
 
 /// What the broker would answer, or why it would not.
-fn example(format: Format, protocol: Protocol) -> String {
+fn example(format: Format, protocol: Protocol, reader: &Reader) -> String {
     let (Ok(database), password) = ("orders".parse(), Secret::new("PASSWORD")) else { return String::new() };
     let target = Target {
         database: &database,
@@ -131,7 +131,10 @@ fn example(format: Format, protocol: Protocol) -> String {
         username: "USER",
         password: &password,
         trust: Trust::Private { pem: "-----BEGIN CERTIFICATE-----…" },
-        ca_file: Some("/etc/dsn/ca.pem"),
+        ca_file: Some(match reader.ca {
+            Ca::Store => "/etc/dsn/ca.p12",
+            _ => "/etc/dsn/ca.pem",
+        }),
         bundle: None,
         mode: Mode::VerifyFull,
         application_name: "orders-reader",

@@ -81,6 +81,8 @@ pub enum Roots {
 pub enum Ca {
     /// By the path of a file, for which the caller has to say where it is.
     Path,
+    /// By the path of a trust store of Java, which the caller has to make of it.
+    Store,
     /// Within the text.
     Pem,
     /// By the code that opens the session.

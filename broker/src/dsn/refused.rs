@@ -19,6 +19,12 @@ pub(super) const ALL: &[Refused] = &[
     Refused { name: "sqlalchemy-aiomysql", why: AIOMYSQL, instead: Format::SqlalchemyAsyncmy },
     Refused { name: "mysql", why: MYSQLJS, instead: Format::Mysql2 },
     Refused { name: "mysqljs", why: MYSQLJS, instead: Format::Mysql2 },
+    Refused {
+        name: "mysqlconnector",
+        why: "it minds what is wrong with a certificate only after it has told the server who comes, and the password itself where the \
+          server asks for that",
+        instead: Format::Json,
+    },
 ];
 
 const AIOMYSQL: &str =

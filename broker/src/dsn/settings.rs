@@ -84,6 +84,12 @@ impl<'a> Settings<'a> {
         others.map(|setting| (setting.name, setting.value))
     }
 
+    /// The same without who comes.
+    pub(super) fn beside(&self) -> Self {
+        let is_who = |parameter| matches!(parameter, Parameter::User | Parameter::Password);
+        Self { list: self.list.iter().filter(|setting| !is_who(setting.parameter)).copied().collect() }
+    }
+
     /// Those that say more than where and who.
     pub(super) fn options(&self) -> impl Iterator<Item = (&'static str, Value<'a>)> {
         let options = self.list.iter().filter(|setting| !setting.parameter.is_place());
@@ -160,6 +166,16 @@ impl<'a> Asked<'a, '_> {
         {
             return Err(self.not("takes a CA itself and not the name of its file: leave ca_file out"));
         }
+        let is_store = |path: &str| [".p12", ".pfx", ".jks"].iter().any(|kind| path.ends_with(kind));
+        if reader.ca == Ca::Store
+            && target.mode != Mode::Plaintext
+            && !target.ca_file.map_or(target.trust == Trust::System, is_store)
+        {
+            return Err(self.not(
+                "takes a CA as a trust store of Java: make one with `keytool -importcert -noprompt -alias dsn -file ca.pem \
+                 -keystore ca.p12 -storetype PKCS12 -storepass changeit`, and ask with ca_file=/path/to/ca.p12",
+            ));
+        }
         if target.target_session_attrs.is_some()
             && reader.name(Parameter::TargetSessionAttrs).is_none()
             && reader.ca != Ca::Elsewhere
@@ -201,7 +217,7 @@ impl<'a> Asked<'a, '_> {
             (Mode::Plaintext, ..) => None,
             (_, Some(path), _) => Some(path),
             (_, None, Trust::Private { .. }) => match reader.ca {
-                Ca::Path => {
+                Ca::Path | Ca::Store => {
                     let database = target.database.clone();
                     return Err(RenderError::NeedsCaFile { format: *format, database, instead: None });
                 }

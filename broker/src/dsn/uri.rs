@@ -60,7 +60,7 @@ fn push_host(host: &str, uri: &mut String) {
     uri.push(']');
 }
 
-fn encode(text: &str, uri: &mut String) {
+pub(super) fn encode(text: &str, uri: &mut String) {
     uri.extend(utf8_percent_encode(text, SPECIAL));
 }
 

@@ -4,7 +4,10 @@
 //! code that came with each text, and says what came of it. What is installed is for `.ci/drivers`; a driver that is
 //! not there is named as skipped.
 
+mod go;
+mod java;
 mod javascript;
+mod lines;
 mod php;
 mod python;
 mod ruby;

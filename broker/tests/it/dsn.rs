@@ -6,6 +6,7 @@ mod mysql;
 mod named;
 mod pgpass;
 mod shell;
+mod strings;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -245,7 +246,8 @@ fn case(protocol: Protocol) -> impl Strategy<Value = Case> {
         any::<Ipv4Addr>().prop_map(|address| address.to_string()),
         any::<Ipv6Addr>().prop_map(|address| address.to_string()),
     ];
-    let ca_file = proptest::option::of(prop_oneof![r"/\PC{0,30}", r"[A-Za-z]:[/\\]\PC{0,30}"]);
+    let ca_file = prop_oneof![r"/\PC{0,30}", r"[A-Za-z]:[/\\]\PC{0,30}", r"(/|C:\\)\PC{0,30}\.(p12|jks)"];
+    let ca_file = proptest::option::of(ca_file);
     let attrs = match protocol {
         Protocol::Postgres => proptest::option::of("any|read-write|prefer-standby").boxed(),
         Protocol::Mysql => Just(None).boxed(),

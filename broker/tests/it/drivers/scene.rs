@@ -1,18 +1,19 @@
 //! The servers that drivers are sent to: a right one behind each protocol, three that lead to it and must be refused, and a
 //! pooler.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use devstack::{Backend, Ca, Edge, MariaDb, MysqlEdge, Opening, PgBouncer, mysql_edge};
-use dsn_broker::dsn::reader::Pooled;
+use dsn_broker::dsn::reader::{self, Pooled};
 use dsn_broker::dsn::{Format, Language, Mode, RenderError, Target, Trust};
 use dsn_broker::model::Protocol;
 use dsn_broker::secret::Secret;
 use serde_json::json;
 
-use super::{Case, Expected, skipped};
+use super::{Case, Expected, java, skipped};
 use crate::mysql;
 use crate::stand::{Stand, record, text};
 
@@ -107,7 +108,8 @@ impl Scene {
             for endpoint in ["primary", "wrong", "untrusted", "plain"] {
                 let expected = expected(endpoint == "primary");
                 cases.push(
-                    self.case(format, "postgres", "app-orders", "orders-reader", endpoint, expected).await,
+                    self.case(format, Protocol::Postgres, "app-orders", "orders-reader", endpoint, expected)
+                        .await,
                 );
             }
             cases.extend(self.pooled(format).await);
@@ -115,7 +117,9 @@ impl Scene {
         for format in formats(Protocol::Mysql) {
             for endpoint in ["right", "wrong", "untrusted", "plain"] {
                 let expected = expected(endpoint == "right");
-                cases.push(self.case(format, "mysql", "app-shop", "shop-writer", endpoint, expected).await);
+                cases.push(
+                    self.case(format, Protocol::Mysql, "app-shop", "shop-writer", endpoint, expected).await,
+                );
             }
         }
         cases.extend(self.awkward().await);
@@ -125,20 +129,23 @@ impl Scene {
     async fn case(
         &self,
         format: Format,
-        protocol: &'static str,
+        protocol: Protocol,
         subject: &str,
         role: &str,
         endpoint: &str,
         expected: Expected,
     ) -> Case {
         let caller = self.stand.caller(subject);
-        let path = format!("{}&format={format}&endpoint={endpoint}", caller.dsn_path(role));
+        let path = caller.dsn_path(role);
+        let ca_path = &self.stand.settings.ca_path;
+        let path = path.replace(ca_path.to_str().unwrap(), self.ca_file(format, protocol).to_str().unwrap());
+        let path = format!("{path}&format={format}&endpoint={endpoint}");
         let answer = caller.get(&path).await.ok();
         let part = |name: &str| text(&answer["parameters"], name).to_owned();
         Case {
-            id: format!("{format} {protocol} {endpoint}"),
+            id: format!("{format} {} {endpoint}", protocol_name(protocol)),
             format,
-            protocol,
+            protocol: protocol_name(protocol),
             dsn: text(&answer, "dsn").to_owned(),
             code: text(&answer, "code").to_owned(),
             user: part("user"),
@@ -156,8 +163,9 @@ impl Scene {
             skipped(&format!("{format} pooled"), &format!("it needs {version}"));
             return None;
         }
-        let case =
-            self.case(format, "postgres", "app-orders", "orders-reader", "pooled", Expected::Session).await;
+        let case = self
+            .case(format, Protocol::Postgres, "app-orders", "orders-reader", "pooled", Expected::Session)
+            .await;
         assert!(!case.dsn.contains("channel"), "poolers bind none: {format}");
         self.pooler.fill(&case.user, &case.password).await.unwrap();
         Some(Case { pooled: true, ..case })
@@ -188,6 +196,7 @@ impl Scene {
             ] {
                 let formats = Format::for_protocol(protocol);
                 for format in formats.filter(|format| is_tried(*format, self.language, protocol)) {
+                    let ca_file = self.ca_file(format, protocol);
                     let target = Target {
                         database: &"orders".parse().unwrap(),
                         protocol,
@@ -197,7 +206,7 @@ impl Scene {
                         username: &user,
                         password: &password,
                         trust: Trust::Private { pem: self.stand.settings.world.ca().pem() },
-                        ca_file: self.stand.settings.ca_path.to_str(),
+                        ca_file: ca_file.to_str(),
                         bundle: None,
                         mode: Mode::VerifyFull,
                         application_name: "drivers test/1+x",
@@ -213,6 +222,15 @@ impl Scene {
             }
         }
         cases
+    }
+
+    /// Where the CA is, as the driver of a format wants to have it.
+    fn ca_file(&self, format: Format, protocol: Protocol) -> PathBuf {
+        let pem = &self.stand.settings.ca_path;
+        match format.reader(protocol).unwrap().ca {
+            reader::Ca::Store => java::trust_store(pem),
+            _ => pem.clone(),
+        }
     }
 
     /// The way to MariaDB by a name that is not `localhost`.
@@ -237,6 +255,13 @@ impl Scene {
     }
 }
 
+fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Postgres => "postgres",
+        Protocol::Mysql => "mysql",
+    }
+}
+
 fn expected(right: bool) -> Expected {
     if right { Expected::Session } else { Expected::Refused }
 }
@@ -257,7 +282,7 @@ pub(super) fn rendered(format: Format, target: &Target<'_>, expected: Expected) 
     Some(Case {
         id: format!("{format} {:?} {}", target.protocol, target.username),
         format,
-        protocol: if target.protocol == Protocol::Mysql { "mysql" } else { "postgres" },
+        protocol: protocol_name(target.protocol),
         dsn: rendered.text.expose().to_owned(),
         code: rendered.code.to_owned(),
         user: target.username.to_owned(),

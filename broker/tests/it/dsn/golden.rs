@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dsn_broker::dsn::reader::Ca;
 use dsn_broker::dsn::{Format, Mode, Target, Trust};
 use dsn_broker::model::Protocol::{self, Mysql, Postgres};
 use dsn_broker::secret::Secret;
@@ -39,7 +40,11 @@ fn page(format: Format) -> String {
         let Some(reader) = format.reader(protocol) else { continue };
         writeln!(page, "{} · {}\n{:?}\n", reader.driver, protocol.as_str(), reader.capabilities()).unwrap();
         let mut lines = "";
-        for (name, change) in cases(protocol) {
+        let store: (&str, Change) = ("a private CA, ca_file=/ca.p12, a trust store of it", |target| {
+            (target.trust, target.ca_file) = (PRIVATE, Some("/ca.p12"));
+        });
+        let store = (reader.ca == Ca::Store).then_some(store);
+        for (name, change) in cases(protocol).into_iter().chain(store) {
             let (said, code) = said(format, protocol, change);
             writeln!(page, "— {name}\n{said}").unwrap();
             // Once, until they are others.
@@ -85,11 +90,12 @@ fn said(format: Format, protocol: Protocol, change: Change) -> (String, Option<&
     }
 }
 
+const PRIVATE: Trust<'_> =
+    Trust::Private { pem: "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n" };
+
 type Change = fn(&mut Target<'_>);
 
 fn cases(protocol: Protocol) -> Vec<(&'static str, Change)> {
-    const PRIVATE: Trust<'_> =
-        Trust::Private { pem: "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n" };
     let mut cases: Vec<(&str, Change)> = vec![
         ("the system's roots", |_| {}),
         ("the system's roots, os=debian", |target| {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use dsn_broker::dsn::{Format, Parameter};
 use serde_json::Value;
 
-use super::{Case, Read, mysql, percent_decoded};
+use super::{Case, Read, mysql, percent_decoded, strings};
 
 /// All that the text has to say, by the driver's names; `None` where it is refused.
 pub(super) fn expected(case: &Case, format: Format) -> Option<Read> {
@@ -42,10 +42,11 @@ pub(super) fn read(case: &Case, format: Format) -> Option<Read> {
         assert_eq!(name, "dsn");
         text = within.into_owned();
     }
-    let all = match text.chars().next().unwrap() {
-        '{' => read_object(&text),
-        '[' => mysql::read_option_files(&[text]).remove(0),
-        _ => read_url(case, format, &text),
+    let all = match strings::read(case, format, &text) {
+        Some(read) => read,
+        None if text.starts_with('{') => read_object(&text),
+        None if text.starts_with('[') => mysql::read_option_files(&[text]).remove(0),
+        None => read_url(case, format, &text),
     };
     let expected = expected(case, format)?;
     Some(all.into_iter().filter(|(name, _)| expected.contains_key(name)).collect())
@@ -94,7 +95,7 @@ fn flatten(prefix: &str, value: &Value, read: &mut Read) {
     }
 }
 
-fn read_url(case: &Case, format: Format, text: &str) -> Read {
+pub(super) fn read_url(case: &Case, format: Format, text: &str) -> Read {
     let url = url::Url::parse(text.strip_prefix("jdbc:").unwrap_or(text)).unwrap();
     assert_eq!(url.fragment(), None);
     let mut read: Read =

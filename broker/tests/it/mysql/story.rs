@@ -79,7 +79,10 @@ fn each_format_is_for_databases_that_speak_it() {
         for (role, own, others) in [("shop-writer", &mysql, &postgres), ("orders-reader", &postgres, &mysql)]
         {
             for format in own {
-                caller.get(&format!("{}&format={format}", caller.dsn_path(role))).await.ok();
+                // One of them takes no PEM.
+                let ca = if format == "connector-j" { "ca.p12" } else { "ca.pem" };
+                let path = caller.dsn_path(role).replace("ca.pem", ca);
+                caller.get(&format!("{path}&format={format}")).await.ok();
             }
             for format in others.difference(own) {
                 let answer = caller.get(&format!("{}&format={format}", caller.dsn_path(role))).await;
