@@ -63,17 +63,20 @@ pub(super) fn fits_in_a_line(value: &str) -> bool {
     value.len() + value.matches(['"', '\\']).count() <= 4000
 }
 
-fn push(name: &str, value: Value<'_>, text: &mut String) {
+/// A line of an option file.
+pub(super) fn push(name: &str, value: Value<'_>, text: &mut String) {
     text.push_str(name);
     text.push('=');
-    match name {
-        "ssl-verify-server-cert" => value.with_text(|value| text.push_str(value)),
+    match (name, value) {
+        ("ssl-verify-server-cert", _) => value.with_text(|value| text.push_str(value)),
+        // The libraries read digits alone.
+        (_, Value::Flag(flag)) => quote(if flag { "1" } else { "0" }, text),
         _ => value.with_text(|value| quote(value, text)),
     }
     text.push('\n');
 }
 
-pub(super) fn quote(value: &str, text: &mut String) {
+fn quote(value: &str, text: &mut String) {
     text.push('"');
     for letter in value.chars() {
         if matches!(letter, '\\' | '"') {

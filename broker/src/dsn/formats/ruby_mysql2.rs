@@ -8,7 +8,7 @@ use crate::dsn::Parameter::{
     CleartextPlugin, ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User,
 };
 use crate::dsn::Settings;
-use crate::dsn::formats::my_cnf::{fits_in_a_line, quote};
+use crate::dsn::formats::my_cnf::{fits_in_a_line, push};
 use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT, is_no_socket};
 use crate::dsn::reader::{Modes, Roots, Timeout, Trusts};
 
@@ -53,10 +53,7 @@ fn render(settings: &Settings<'_>) -> String {
     let mut text = String::with_capacity(512);
     text.push_str("[client]\nssl-verify-server-cert=1\n");
     for (name, value) in settings.expose() {
-        text.push_str(name);
-        text.push('=');
-        value.with_text(|value| quote(value, &mut text));
-        text.push('\n');
+        push(name, value, &mut text);
     }
     text
 }

@@ -18,30 +18,55 @@ const WHO = {
     " from information_schema.session_status where variable_name = 'Ssl_cipher'",
 };
 
-// What the lines of each format open, how it is asked a question, and how it is closed. Those that are not here are skipped.
-const byQuery = (opened, query) => opened.query(query);
+// How often it is asked through a pooler, each time with a parameter: what is prepared for one server connection is not
+// there on the next.
+const TIMES = 10;
+
+// What the lines of each format open, how it is asked a question (with a parameter, if there are any), and how it is closed.
+// Those that are not here are skipped.
+const with1 = (query, placeholder) => `${query} and 1 = ${placeholder}`;
+const byQuery = (opened, query, values) =>
+  values ? opened.query(with1(query, '$1'), values) : opened.query(query);
 const end = (opened) => opened.end();
 const ASK = {
   'node-postgres': ['pool', byQuery, end],
   'node-postgres-options': ['pool', byQuery, end],
-  'postgres-js': ['sql', (sql, query) => sql.unsafe(query), end],
+  'postgres-js': [
+    'sql',
+    (sql, query, values) =>
+      values ? sql(Object.assign([with1(query, ''), ''], { raw: [''] }), ...values) : sql.unsafe(query),
+    end,
+  ],
   mysql2: ['pool', byQuery, end],
   'mariadb-js': ['connection', byQuery, end],
-  drizzle: ['db', (db, query) => db.execute(query), (db) => db.$client.end()],
-  knex: ['db', (db, query) => db.raw(query), (db) => db.destroy()],
+  drizzle: ['db', byDrizzle, (db) => db.$client.end()],
+  knex: [
+    'db',
+    (db, query, values) => (values ? db.raw(with1(query, '?'), values) : db.raw(query)),
+    (db) => db.destroy(),
+  ],
   sequelize: [
     'sequelize',
-    (sequelize, query) => sequelize.query(query, { logging: false }),
+    (sequelize, query, bind) =>
+      sequelize.query(bind ? with1(query, '$1') : query, { logging: false, ...(bind && { bind }) }),
     (sequelize) => sequelize.close(),
   ],
   typeorm: ['dataSource', byQuery, (dataSource) => dataSource.destroy()],
   prisma: ['adapter', byAdapter, () => {}],
 };
 
-async function byAdapter(adapter, query) {
+async function byDrizzle(db, query, values) {
+  if (!values) return db.execute(query);
+  const { sql } = await import(import.meta.resolve('drizzle-orm', FOLDER));
+  return db.execute(sql`${sql.raw(with1(query, ''))}${values[0]}`);
+}
+
+async function byAdapter(adapter, query, args = []) {
   const connection = await adapter.connect();
   try {
-    const { rows } = await connection.queryRaw({ sql: query, args: [], argTypes: [] });
+    const sql = args.length ? with1(query, '$1') : query;
+    const argTypes = args.map(() => ({ scalarType: 'int', arity: 'scalar' }));
+    const { rows } = await connection.queryRaw({ sql, args, argTypes });
     const [who, encrypted] = rows[0];
     return { who, encrypted };
   } finally {
@@ -49,7 +74,7 @@ async function byAdapter(adapter, query) {
   }
 }
 
-async function run({ code, format, protocol, dsn, user, password, ca_pem }) {
+async function run({ code, format, protocol, dsn, user, password, ca_pem, pooled }) {
   const [name, ask, close] = ASK[format];
   const given = { dsn, user, password, ca_pem };
   const source = `import { ${Object.keys(given)} } from 'case';\n${code}\nexport { ${name} as opened };`;
@@ -59,7 +84,8 @@ async function run({ code, format, protocol, dsn, user, password, ca_pem }) {
   );
   await lines.evaluate();
   const { opened } = lines.namespace;
-  const answer = await ask(opened, WHO[protocol]);
+  let answer = await ask(opened, WHO[protocol], pooled ? [1] : undefined);
+  for (let asked = 1; pooled && asked < TIMES; asked++) answer = await ask(opened, WHO[protocol], [1]);
   await close(opened);
   // Some give rows, some rows and columns, some an object with rows in it.
   return [answer.rows ?? answer].flat(Infinity)[0];
@@ -84,7 +110,7 @@ async function outcome(one) {
   if (!(format in ASK)) return { id, skipped: `there is no ${format} here` };
   try {
     const { who, encrypted } = await run(one);
-    return { id, user: who, encrypted: Boolean(Number(encrypted)) };
+    return { id, user: who, encrypted: Boolean(Number(encrypted)), asked: one.pooled ? TIMES : 1 };
   } catch (error) {
     if (error.code === 'ERR_MODULE_NOT_FOUND') return { id, skipped: error.message };
     return { id, error: say(error).join('; ') };

@@ -15,22 +15,36 @@ const WHO = [
 // What a driver is part of.
 const PART_OF = ['pdo' => 'PDO', 'php-pg' => 'pgsql', 'mysqli' => 'mysqli', 'laravel' => 'PDO'];
 
-// What asks a question of what the lines have opened.
+// How often it is asked through a pooler, each time with a parameter: what is prepared for one server connection is not
+// there on the next.
+const TIMES = 10;
+
+// What asks a question of what the lines have opened, with a parameter.
 function ask(string $format, mixed $connection, string $query): array
 {
     return match ($format) {
-        'pdo' => $connection->query($query)->fetch(PDO::FETCH_NUM),
-        'php-pg' => pg_fetch_row(pg_query($connection, $query)),
+        'pdo' => by_pdo($connection, $query),
+        'php-pg' => pg_fetch_row(pg_query_params($connection, "$query where 1 = $1", [1])),
         'mysqli' => $connection->query($query)->fetch_row(),
-        'laravel' => $connection->getPdo()->query($query)->fetch(PDO::FETCH_NUM),
+        'laravel' => by_pdo($connection->getPdo(), $query),
     };
+}
+
+function by_pdo(PDO $connection, string $query): array
+{
+    $statement = $connection->prepare("$query where 1 = ?");
+    $statement->execute([1]);
+    return $statement->fetch(PDO::FETCH_NUM);
 }
 
 function run(array $case): array
 {
     ['dsn' => $dsn, 'user' => $user, 'password' => $password, 'ca_pem' => $ca_pem] = $case;
     eval($case['code']);
-    return ask($case['format'], $connection, WHO[$case['protocol']]);
+    for ($asked = 1; $case['pooled'] && $asked < TIMES; $asked++) {
+        ask($case['format'], $connection, WHO[$case['protocol']]);
+    }
+    return [...ask($case['format'], $connection, WHO[$case['protocol']]), $asked];
 }
 
 // What of Laravel's application the lines need: its configuration, and who makes connections of that.
@@ -72,8 +86,8 @@ foreach (json_decode(stream_get_contents(STDIN), true, flags: JSON_THROW_ON_ERRO
         } elseif ($case['format'] === 'laravel' && !$laravel) {
             $outcome['skipped'] = 'there is no Illuminate\\Database';
         } else {
-            [$who, $encrypted] = run($case);
-            $outcome += ['user' => $who, 'encrypted' => (int) $encrypted === 1];
+            [$who, $encrypted, $asked] = run($case);
+            $outcome += ['user' => $who, 'encrypted' => (int) $encrypted === 1, 'asked' => $asked];
         }
     } catch (Throwable $error) {
         $outcome['error'] = implode('; ', [...$warnings, $error->getMessage()]);

@@ -17,18 +17,26 @@ WHO = {
              " (select variable_value <> '' from information_schema.session_status where variable_name = 'Ssl_cipher')"
 }.freeze
 
-# What asks a question of what the lines have opened.
+# How often it is asked through a pooler, each time with a parameter: what is prepared for one server connection is not
+# there on the next.
+TIMES = 10
+
+# What asks a question of what the lines have opened; of Postgres with a parameter.
 ASK = {
   "ruby-pg" => lambda do |names, query|
     connection = names.local_variable_get(:connection)
-    connection.exec(query).values.first.tap { connection.close }
+    connection.exec_params("#{query} where 1 = $1", [1]).values.first
   end,
   "ruby-mysql2" => lambda do |names, query|
     connection = names.local_variable_get(:connection)
-    connection.query(query, as: :array).first.tap { connection.close }
+    connection.query(query, as: :array).first
   end,
   "activerecord" => lambda do |_, query|
-    ActiveRecord::Base.connection.select_rows(query).first.tap { ActiveRecord::Base.remove_connection }
+    connection = ActiveRecord::Base.connection
+    next connection.select_rows(query).first unless connection.adapter_name == "PostgreSQL"
+
+    one = ActiveRecord::Relation::QueryAttribute.new("one", 1, ActiveRecord::Type::Integer.new)
+    connection.select_rows("#{query} where 1 = $1", nil, [one]).first
   end
 }.freeze
 
@@ -40,14 +48,16 @@ def run(kase)
   names = binding
   %w[user password ca_pem].each { |name| names.local_variable_set(name, kase[name]) }
   names.eval(kase["code"])
-  ASK.fetch(kase["format"]).call(names, WHO.fetch(kase["protocol"]))
+  times = kase["pooled"] ? TIMES : 1
+  answers = Array.new(times) { ASK.fetch(kase["format"]).call(names, WHO.fetch(kase["protocol"])) }
+  [*answers.last, times]
 end
 
 JSON.parse($stdin.read).each do |kase|
   outcome = { id: kase["id"] }
   begin
-    user, encrypted = run(kase)
-    outcome.merge!(user: user, encrypted: encrypted.to_i == 1)
+    user, encrypted, asked = run(kase)
+    outcome.merge!(user: user, encrypted: encrypted.to_i == 1, asked: asked)
   rescue LoadError => e
     outcome[:skipped] = e.message
   rescue StandardError => e

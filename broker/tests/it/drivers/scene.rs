@@ -218,6 +218,15 @@ impl Scene {
                         cleartext: false,
                     };
                     cases.extend(rendered(format, &target, Expected::Session));
+                    if user.starts_with(FIRST_USER) {
+                        let bundle = Some("/etc/ssl/certs/ca-certificates.crt");
+                        let target = Target { trust: Trust::System, ca_file: None, bundle, ..target };
+                        cases.extend(rendered(format, &target, Expected::Refused).map(|case| Case {
+                            // The right server, but no authority that the system trusts has signed for it.
+                            id: format!("{} by the system's roots", case.id),
+                            ..case
+                        }));
+                    }
                 }
             }
         }
@@ -298,10 +307,13 @@ pub(super) fn rendered(format: Format, target: &Target<'_>, expected: Expected) 
     })
 }
 
+/// How the first of them begins.
+const FIRST_USER: &str = "app.x|replica#";
+
 /// How users begin, and their passwords: all that is special to someone, base64, a token of RDS, and one as long as a JWT.
 fn awkward_users() -> [(&'static str, String); 4] {
     [
-        ("app.x|replica#", r#"Ab+c/d=e@f:g%h?i#j&k!l $m'n"o\p;q,r[s]{t}|u<v>w`"#.to_owned()),
+        (FIRST_USER, r#"Ab+c/d=e@f:g%h?i#j&k!l $m'n"o\p;q,r[s]{t}|u<v>w`"#.to_owned()),
         ("b64+user=", "q+Z/7w==:a@b%41".to_owned()),
         (
             "rds ",

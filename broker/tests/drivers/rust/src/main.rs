@@ -12,6 +12,14 @@ use mysql_async::prelude::Queryable as _;
 use sea_orm::ConnectionTrait as _;
 use serde::{Deserialize, Serialize};
 
+/// The question of Diesel with a parameter: what is prepared for it on one server connection of a pooler is not there on the
+/// next.
+macro_rules! question {
+    () => {
+        diesel::sql_query(format!("{POSTGRES} and 1 = $1")).bind::<diesel::sql_types::Integer, _>(1)
+    };
+}
+
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// A connection to make.
@@ -22,13 +30,14 @@ struct Case {
     protocol: String,
     dsn: String,
     ca_pem: Option<String>,
+    pooled: bool,
 }
 
 /// What came of it.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Outcome {
-    Session { id: String, user: String, encrypted: bool },
+    Session { id: String, user: String, encrypted: bool, asked: usize },
     Error { id: String, error: String },
     Skipped { id: String, skipped: &'static str },
 }
@@ -41,10 +50,11 @@ const MYSQL: &str = "select substring_index(current_user(), '@', 1), \
 async fn main() -> Result<()> {
     let cases: Vec<Case> = serde_json::from_reader(std::io::stdin())?;
     for case in cases {
-        let asked = ask(&case).await;
+        let asked = if case.pooled { TIMES } else { 1 };
+        let answer = ask(&case, asked).await;
         let id = case.id;
-        let outcome = match asked {
-            Ok(Some((user, encrypted))) => Outcome::Session { id, user, encrypted },
+        let outcome = match answer {
+            Ok(Some((user, encrypted))) => Outcome::Session { id, user, encrypted, asked },
             Ok(None) => Outcome::Skipped { id, skipped: "it needs the header files of libpq" },
             Err(error) => Outcome::Error { id, error: chain(&*error) },
         };
@@ -54,7 +64,7 @@ async fn main() -> Result<()> {
 }
 
 /// The user of the session, and whether it is encrypted; nothing where the driver is not there.
-async fn ask(case: &Case) -> Result<Option<(String, bool)>> {
+async fn ask(case: &Case, times: usize) -> Result<Option<(String, bool)>> {
     let (dsn, ca_pem) = (&*case.dsn, case.ca_pem.as_deref());
     let who = match (&*case.format, &*case.protocol) {
         ("sqlx", "postgres") => sqlx::query_as(POSTGRES).fetch_one(&open::sqlx_postgres(dsn).await?).await?,
@@ -84,12 +94,15 @@ async fn ask(case: &Case) -> Result<Option<(String, bool)>> {
         }
         ("diesel-async", _) => {
             let mut connection = open::diesel_async(dsn, ca_pem).await?;
-            diesel::sql_query(POSTGRES).get_result::<Who>(&mut connection).await?.into()
+            question!().get_result::<Who>(&mut connection).await?.into()
         }
         #[cfg(feature = "libpq")]
         ("diesel", _) => {
-            let mut connection = open::diesel(dsn)?;
-            diesel::RunQueryDsl::get_result::<Who>(diesel::sql_query(POSTGRES), &mut connection)?.into()
+            let mut connection = if case.pooled { open::diesel_pooled(dsn)? } else { open::diesel(dsn)? };
+            for _ in 1..times {
+                diesel::RunQueryDsl::get_result::<Who>(question!(), &mut connection)?;
+            }
+            diesel::RunQueryDsl::get_result::<Who>(question!(), &mut connection)?.into()
         }
         #[cfg(not(feature = "libpq"))]
         ("diesel", _) => return Ok(None),
@@ -104,6 +117,9 @@ async fn ask(case: &Case) -> Result<Option<(String, bool)>> {
     };
     Ok(Some(who))
 }
+
+/// How often it is asked through a pooler.
+const TIMES: usize = 10;
 
 /// A row of Diesel.
 #[derive(diesel::QueryableByName)]

@@ -107,8 +107,7 @@ pub fn diesel(dsn: &str) -> Result<diesel::PgConnection> {
 }
 
 #[cfg(feature = "libpq")]
-#[expect(dead_code, reason = "the test has no pooler")]
-fn diesel_pooled(dsn: &str) -> Result<diesel::PgConnection> {
+pub fn diesel_pooled(dsn: &str) -> Result<diesel::PgConnection> {
     use diesel::connection::CacheSize;
     use diesel::prelude::*;
 
@@ -136,31 +135,6 @@ pub async fn diesel_async(dsn: &str, ca_pem: Option<&str>) -> Result<diesel_asyn
     let connecting = config.connect(MakeRustlsConnect::new(tls));
     let (client, connection) = tokio::time::timeout(limit, connecting).await??;
     let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    Ok(connection)
-}
-
-#[expect(dead_code, reason = "the test has no pooler")]
-async fn diesel_async_pooled(dsn: &str, ca_pem: Option<&str>) -> Result<diesel_async::AsyncPgConnection> {
-    use diesel::connection::CacheSize;
-    use diesel_async::{AsyncConnection, AsyncPgConnection};
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    use rustls::{ClientConfig, RootCertStore};
-    use tokio_postgres_rustls::MakeRustlsConnect;
-
-    let trusted = match ca_pem {
-        Some(pem) => CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>()?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(trusted);
-    let mut tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    tls.alpn_protocols = vec![b"postgresql".to_vec()];
-    let config: tokio_postgres::Config = dsn.parse()?;
-    let limit = config.get_connect_timeout().copied().unwrap_or_default();
-    let connecting = config.connect(MakeRustlsConnect::new(tls));
-    let (client, connection) = tokio::time::timeout(limit, connecting).await??;
-    let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-    connection.set_prepared_statement_cache_size(CacheSize::Disabled);
     Ok(connection)
 }
 
