@@ -165,7 +165,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.borrow();
-        f.debug_struct("Keeper").field("dsn", &state.dsn).field("last_error", &state.last_error).finish_non_exhaustive()
+        f.debug_struct("Keeper")
+            .field("dsn", &state.dsn)
+            .field("last_error", &state.last_error)
+            .finish_non_exhaustive()
     }
 }
 

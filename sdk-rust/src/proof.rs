@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-type Source = dyn Fn() -> BoxFuture<'static, Result<String, Box<dyn std::error::Error + Send + Sync>>> + Send + Sync;
+type Source =
+    dyn Fn() -> BoxFuture<'static, Result<String, Box<dyn std::error::Error + Send + Sync>>> + Send + Sync;
 
 /// Where the proof of identity comes from: a token or an API key. It is asked for at each call, so that one that was
 /// renewed is found.
@@ -57,8 +58,9 @@ impl Proof {
             Kind::File(path) => tokio::fs::read_to_string(path)
                 .await
                 .map_err(|error| Error::Proof(format!("{}: {error}", path.display()).into()))?,
-            Kind::Environment(variable) => std::env::var(variable)
-                .map_err(|_| Error::Proof(format!("the environment variable {variable} is not set").into()))?,
+            Kind::Environment(variable) => std::env::var(variable).map_err(|_| {
+                Error::Proof(format!("the environment variable {variable} is not set").into())
+            })?,
             Kind::Source(source) => source().await.map_err(Error::Proof)?,
         };
         let text = Zeroizing::new(text);

@@ -52,6 +52,7 @@ pub use mysql_edge::MysqlEdge;
 pub use neon::{Neon, Way};
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
 pub use planetscale::PlanetScale;
+pub use port::Port;
 pub use postgres::{ClockOffset, Part, Postgres, PostgresBuilder, Version, install};
 pub use program::Program;
 pub use provider::{Provided, Provider, Running};
