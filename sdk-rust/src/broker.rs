@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder, Response};
 use url::Url;
 
+use crate::error::{Body, Problem};
 use crate::{Dsn, Error, Keeper, Proof, Request, tls};
 
 /// A broker, and who asks it. Clones are the same.
@@ -74,9 +75,63 @@ impl Broker {
         self.request(role).keep().await
     }
 
+    /// What the broker verified about who asks: `GET /v1/whoami`.
+    pub async fn whoami(&self) -> Result<serde_json::Value, Error> {
+        self.read(&["v1", "whoami"]).await
+    }
+
+    /// What may be asked for, with formats and endpoints: `GET /v1/roles`.
+    pub async fn roles(&self) -> Result<serde_json::Value, Error> {
+        self.read(&["v1", "roles"]).await
+    }
+
+    /// The leases of who asks: `GET /v1/leases`.
+    pub async fn leases(&self) -> Result<serde_json::Value, Error> {
+        self.read(&["v1", "leases"]).await
+    }
+
+    /// Ends a lease now, for all who share it: `DELETE /v1/leases/{id}`.
+    pub async fn revoke(&self, lease_id: &str) -> Result<(), Error> {
+        let url = self.url(&["v1", "leases", lease_id])?;
+        self.send(self.inner.client.delete(url)).await.map(drop)
+    }
+
     /// A DSN of a role, with more to be said of it.
     pub fn request(&self, role: &str) -> Request {
         Request::new(self.clone(), role)
+    }
+
+    async fn read(&self, path: &[&str]) -> Result<serde_json::Value, Error> {
+        let response = self.send(self.inner.client.get(self.url(path)?)).await?;
+        response.json().await.map_err(|error| Error::Answer(error.without_url().to_string()))
+    }
+
+    pub(crate) fn url(&self, path: &[&str]) -> Result<Url, Error> {
+        let mut url = self.inner.url.clone();
+        let no_path = |()| Error::Setup("the broker's URL cannot have a path behind it".to_owned());
+        url.path_segments_mut().map_err(no_path)?.pop_if_empty().extend(path);
+        Ok(url)
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let proof = self.inner.proof.get().await?;
+        let mut request = request.bearer_auth(proof.as_str()).header("accept", "application/json");
+        if let Some(instance) = &self.inner.instance {
+            request = request.header("dsn-instance", instance);
+        }
+        let response = request.send().await.map_err(|error| Error::Unreachable(error.without_url()))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
+        let retry_after =
+            text("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        let body: Result<Body, _> = response.json().await;
+        Err(match body {
+            Ok(body) => Error::Refused(Problem::new(status, body, text("x-request-id"), retry_after)),
+            Err(_) => Error::Answer(format!("the status is {status}, and the body no problem of a broker")),
+        })
     }
 }
 

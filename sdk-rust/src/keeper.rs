@@ -75,7 +75,7 @@ impl Keeper {
         let dsn = Arc::clone(&self.state.borrow().dsn);
         match dsn.is_shared() {
             true => Ok(()),
-            false => self.request.revoke(dsn.lease_id()).await,
+            false => self.request.broker().revoke(dsn.lease_id()).await,
         }
     }
 

@@ -1,12 +1,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::header::{DATE, HeaderMap};
 use serde::Serialize;
 
 use crate::dsn::Answer;
-use crate::error::{Body, Problem};
 use crate::{Broker, Dsn, Error, Keeper};
 
 /// A DSN that is wanted.
@@ -81,12 +79,12 @@ impl Request {
     /// Asks once.
     pub async fn get(&self) -> Result<Dsn, Error> {
         let inner = &self.broker.inner;
-        let url = self.url(&["v1", "dsn", &self.role])?;
+        let url = self.broker.url(&["v1", "dsn", &self.role])?;
         let request = match self.wanted.ttl.is_some() || self.wanted.fresh {
             true => inner.client.post(url).json(&self.wanted),
             false => inner.client.get(url).query(&self.wanted),
         };
-        let response = self.send(request).await?;
+        let response = self.broker.send(request).await?;
         let date = date(response.headers());
         let answer: Answer = response.json().await.map_err(|error| match error.is_decode() {
             // What it could not read has a password in it.
@@ -101,47 +99,12 @@ impl Request {
         Keeper::start(self).await
     }
 
-    /// Ends the credential now.
-    pub(crate) async fn revoke(&self, lease: &str) -> Result<(), Error> {
-        let url = self.url(&["v1", "leases", lease])?;
-        self.send(self.broker.inner.client.delete(url)).await.map(drop)
-    }
-
     pub(crate) fn role(&self) -> &str {
         &self.role
     }
 
-    fn url(&self, path: &[&str]) -> Result<url::Url, Error> {
-        let mut url = self.broker.inner.url.clone();
-        let no_path = |()| Error::Setup("the broker's URL cannot have a path behind it".to_owned());
-        url.path_segments_mut().map_err(no_path)?.pop_if_empty().extend(path);
-        Ok(url)
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        let inner = &self.broker.inner;
-        let proof = inner.proof.get().await?;
-        let mut request = request.bearer_auth(proof.as_str()).header("accept", "application/json");
-        if let Some(instance) = &inner.instance {
-            request = request.header("dsn-instance", instance);
-        }
-        let response = request.send().await.map_err(|error| Error::Unreachable(error.without_url()))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
-        let retry_after = text(RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok());
-        let body: Result<Body, _> = response.json().await;
-        Err(match body {
-            Ok(body) => Error::Refused(Problem::new(
-                status,
-                body,
-                text("x-request-id"),
-                retry_after.map(Duration::from_secs),
-            )),
-            Err(_) => Error::Answer(format!("the status is {status}, and the body no problem of a broker")),
-        })
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.broker
     }
 }
 
