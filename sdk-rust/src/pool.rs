@@ -1,10 +1,10 @@
 //! Pools that survive a change of their credential.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use sqlx::pool::PoolOptions;
 use sqlx::{Connection, Database, Pool};
+use tokio::time::Instant;
 
 use crate::{Dsn, Error, Keeper};
 
