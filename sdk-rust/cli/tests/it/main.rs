@@ -1,5 +1,13 @@
 //! `dsn` as people use it, against a real broker.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod exec;
 mod scene;
 
