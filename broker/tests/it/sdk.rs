@@ -22,7 +22,7 @@ fn application(settings: &Settings) -> Proof {
     Proof::text(settings.token("app-sdk", SystemClock.now()))
 }
 
-/// A broker that is found at the same place again, with roles that live for ten seconds.
+/// A broker that is found at the same place again, with leases that live for twenty seconds.
 struct Restarting {
     port: Port,
     process: Process,
@@ -33,7 +33,7 @@ impl Restarting {
         let port = Port::claim().unwrap();
         settings.config["server"]["listen"] = json!(format!("127.0.0.1:{}", port.number()));
         for role in settings.config["roles"].as_object_mut().unwrap().values_mut() {
-            (role["ttl"], role["max_ttl"]) = (json!("10s"), json!("10s"));
+            (role["ttl"], role["max_ttl"]) = (json!("20s"), json!("20s"));
         }
         Self { port, process: Process::ready(settings).await }
     }
