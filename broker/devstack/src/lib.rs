@@ -54,6 +54,7 @@ pub use neon::{Neon, Way};
 pub use oidc::{Algorithm, Bad, Claims, Health, Oidc};
 pub use pgbouncer::PgBouncer;
 pub use planetscale::PlanetScale;
+pub use port::Port;
 pub use postgres::{ClockOffset, Part, Postgres, PostgresBuilder, Version, install};
 pub use program::Program;
 pub use provider::{Provided, Provider, Running};

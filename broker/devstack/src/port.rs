@@ -13,14 +13,14 @@ use crate::{cache, entropy};
 
 /// A claimed port.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     _claim: File,
 }
 
 impl Port {
     /// Claims a port that nobody listens on, neither over IPv4 nor IPv6.
-    pub(crate) fn claim() -> anyhow::Result<Self> {
+    pub fn claim() -> anyhow::Result<Self> {
         let claims = cache::folder("ports", Account::Own)?;
         for _ in 0..ATTEMPTS {
             let number = FIRST + u16::try_from(entropy::number()? % COUNT)?;
@@ -36,7 +36,8 @@ impl Port {
         bail!("no free port among {FIRST}..{} after {ATTEMPTS} attempts", u32::from(FIRST) + COUNT);
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 }

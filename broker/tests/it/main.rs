@@ -30,6 +30,7 @@ mod outage;
 mod providers;
 mod replica;
 mod rotation;
+mod sdk;
 mod stand;
 mod story;
 mod sweep;

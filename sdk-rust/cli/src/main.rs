@@ -1,0 +1,129 @@
+//! `dsn`: the command of dsn-broker, for shells, cron and programs that know nothing of it.
+
+mod ca;
+mod exec;
+mod session;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use dsn_broker_sdk::{Broker, Request};
+
+/// Database credentials that are short-lived and complete.
+///
+/// The broker and the proof of identity come from the environment: DSN_BROKER_URL, DSN_BROKER_CA (a file),
+/// DSN_BROKER_TOKEN_FILE or DSN_BROKER_TOKEN, DSN_BROKER_INSTANCE.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the DSN of a role, in the format for a driver.
+    Get(Get),
+    /// Run a program with DSNs in its environment or in files, and keep them good.
+    Exec(exec::Exec),
+    /// Open a session with psql.
+    Psql(session::Session),
+    /// Open a session with the client of MariaDB.
+    Mysql(session::Session),
+    /// Show what the broker verified about you.
+    Whoami,
+    /// Show the roles that you may use, with their endpoints and formats.
+    Roles,
+    /// Show your leases.
+    Leases,
+    /// End a lease now, for all who share it.
+    Revoke {
+        /// The lease.
+        lease_id: String,
+    },
+}
+
+/// How a DSN is wanted.
+#[derive(Args, Clone)]
+struct Wanted {
+    /// The format, by the name of the driver: `dsn roles` lists them.
+    #[arg(long, default_value = "uri")]
+    format: String,
+    /// The way into the database. Default: the role's first.
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// The operating system, for formats that have to say where it keeps its roots: debian, alpine, rhel, …
+    #[arg(long)]
+    os: Option<String>,
+}
+
+#[derive(Args)]
+struct Get {
+    /// The role.
+    role: String,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// The file where the program that connects finds the database's CA.
+    #[arg(long)]
+    ca_file: Option<PathBuf>,
+    /// Also write the database's CA there, if it is a private one.
+    #[arg(long, requires = "ca_file")]
+    write_ca: bool,
+}
+
+impl Wanted {
+    fn request(&self, broker: &Broker, role: &str) -> Request {
+        let mut request = broker.request(role).format(&self.format);
+        if let Some(endpoint) = &self.endpoint {
+            request = request.endpoint(endpoint);
+        }
+        if let Some(os) = &self.os {
+            request = request.os(os);
+        }
+        request
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            show::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let broker = Broker::from_env()?;
+    match command {
+        Command::Get(get) => get.run(&broker).await?,
+        Command::Exec(exec) => return exec.run(&broker).await,
+        Command::Psql(session) => return session.psql(&broker).await,
+        Command::Mysql(session) => return session.mysql(&broker).await,
+        Command::Whoami => show::json(&broker.whoami().await?)?,
+        Command::Roles => show::json(&broker.roles().await?)?,
+        Command::Leases => show::json(&broker.leases().await?)?,
+        Command::Revoke { lease_id } => broker.revoke(&lease_id).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Get {
+    async fn run(&self, broker: &Broker) -> anyhow::Result<()> {
+        let mut request = self.wanted.request(broker, &self.role);
+        if let Some(file) = &self.ca_file {
+            let file = std::path::absolute(file)?;
+            request = request.ca_file(file.to_str().context("the path of the CA is not UTF-8")?);
+        }
+        let dsn = request.get().await?;
+        if let (true, Some(file), Some(pem)) = (self.write_ca, &self.ca_file, dsn.ca_pem()) {
+            ca::replace(file, pem)?;
+        }
+        show::text(dsn.text())
+    }
+}

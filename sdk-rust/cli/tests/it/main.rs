@@ -1,0 +1,77 @@
+//! `dsn` as people use it, against a real broker.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod exec;
+mod scene;
+
+use scene::{Scene, run};
+
+#[test]
+fn a_dsn_is_printed_for_a_driver_and_its_ca_is_put_beside_it() {
+    run(async {
+        let scene = Scene::shared().await;
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        let ca = ca.to_str().unwrap();
+        let dsn = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--write-ca"]).await;
+        assert_eq!(std::fs::read_to_string(ca).unwrap(), scene.ca_pem());
+        assert!(scene.psql(&dsn, "select current_user").await.starts_with("dsn_"), "{dsn}");
+        let driver = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--format", "psycopg"]).await;
+        assert_eq!(dsn, driver, "it is the same credential, and the same text");
+        let json = scene.succeeds(&["get", "orders-reader", "--format", "json"]).await;
+        let parts: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(parts["ca_pem"], scene.ca_pem());
+    });
+}
+
+#[test]
+fn what_is_wrong_is_said_with_what_to_do() {
+    run(async {
+        let scene = Scene::shared().await;
+        for (arguments, words) in [
+            (&["get", "orders-nowhere"][..], "forbidden"),
+            (&["get", "orders-reader"], "ca_file=/path"),
+            (&["get", "orders-reader", "--format", "aiomysql"], "is not"),
+            (
+                &["exec", "no/path=orders-reader", "--", "true"],
+                "neither the name of a variable nor an absolute path",
+            ),
+            (&["exec", "orders-reader", "--", "/no/such/program"], "/no/such/program does not start"),
+        ] {
+            let said = scene.dsn(arguments).output().await.unwrap();
+            let words_said = String::from_utf8(said.stderr).unwrap();
+            assert!(!said.status.success() && words_said.contains(words), "{arguments:?}: {words_said}");
+            assert!(said.stdout.is_empty());
+        }
+        let said = scene.dsn(&["whoami"]).env_remove("DSN_BROKER_URL").output().await.unwrap();
+        assert!(String::from_utf8(said.stderr).unwrap().contains("DSN_BROKER_URL is not set"));
+    });
+}
+
+#[test]
+fn one_sees_who_one_is_and_what_one_has_and_can_end_it() {
+    run(async {
+        let scene = Scene::shared().await;
+        let json = async |arguments: &[&str]| -> serde_json::Value {
+            serde_json::from_str(&scene.succeeds(arguments).await).unwrap()
+        };
+        assert_eq!(json(&["whoami"]).await["subject"], "app-cli");
+        let roles = json(&["roles"]).await;
+        assert!(roles["roles"].as_array().unwrap().iter().any(|role| role["role"] == "orders-reader"));
+        let uri = ["get", "orders-request", "--ca-file", scene.ca_path()];
+        let dsn = scene.succeeds(&uri).await;
+        let user = scene.psql(&dsn, "select current_user").await;
+        let leases = json(&["leases"]).await;
+        let lease =
+            leases["leases"].as_array().unwrap().iter().find(|lease| lease["username"] == *user).unwrap();
+        scene.succeeds(&["revoke", lease["lease_id"].as_str().unwrap()]).await;
+        assert_eq!(scene.psql(&dsn, "select 1").await, "", "it lets nobody in");
+    });
+}

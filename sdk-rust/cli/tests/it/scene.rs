@@ -1,0 +1,99 @@
+//! A broker on real servers, and the command with its environment.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use devstack::{Claims, Configuration, Databases, Program, World};
+use serde_json::json;
+use tokio::process::Command;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+/// Runs a test. All share one runtime, because they share servers.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    RUNTIME.block_on(test)
+}
+
+/// What a test needs.
+pub struct Scene {
+    world: World,
+    broker: Program,
+    configuration: Configuration,
+}
+
+impl Scene {
+    /// The one that all tests share.
+    pub async fn shared() -> &'static Self {
+        static SCENE: OnceCell<Scene> = OnceCell::const_new();
+        // The broker ends with the thread that has started it, which must not be that of a test.
+        SCENE.get_or_init(async || tokio::spawn(Self::start()).await.unwrap()).await
+    }
+
+    async fn start() -> Self {
+        let world = World::builder().durable(false).shared_server().start().await.unwrap();
+        let (owner, writer) = (world.ledger_owner_url(), world.ledger_writer_url());
+        let databases = Databases {
+            ledger_owner_url: &owner,
+            ledger_writer_url: &writer,
+            target: "orders",
+            prefix: "dsn:",
+        };
+        let mut configuration = Configuration::usual(&world, databases).unwrap();
+        // These change while a test looks.
+        configuration.merge(&json!({ "roles": { "orders-instance": { "ttl": "10s", "max_ttl": "10s", "share": "request" } } }));
+        configuration.write().unwrap();
+        let migrated =
+            Command::new(broker()).arg("migrate").arg("--config").arg(configuration.file()).output();
+        let migrated = migrated.await.expect("the broker is not built: cargo build -p dsn-broker");
+        assert!(migrated.status.success(), "{migrated:?}");
+        let broker = Program::start(&broker(), &configuration.file(), &[]).await.unwrap();
+        Self { world, broker, configuration }
+    }
+
+    /// The command, for an application.
+    pub fn dsn(&self, arguments: &[&str]) -> Command {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let claims = Claims::of("app-cli").now(now).lifetime(Duration::from_secs(3600));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dsn"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.configuration.folder())
+            .env("DSN_BROKER_URL", self.broker.url())
+            .env("DSN_BROKER_CA", self.world.ca_path())
+            .env("DSN_BROKER_TOKEN", self.world.oidc().mint(&claims).unwrap())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// What it prints, without the last newline.
+    pub async fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.dsn(arguments).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// What psql prints, with nothing but the DSN to go by; empty if it is not let in.
+    pub async fn psql(&self, dsn: &str, query: &str) -> String {
+        let output = Command::new("psql").args(["-XAtc", query, dsn]).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    pub fn ca_pem(&self) -> &str {
+        self.world.ca().pem()
+    }
+
+    pub fn ca_path(&self) -> &str {
+        self.world.ca_path().to_str().unwrap()
+    }
+}
+
+/// The broker, which is built beside the command.
+fn broker() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_dsn")).with_file_name("dsn-broker")
+}

@@ -1,0 +1,128 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+/// Why there is no DSN. No secret is in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The client is not set up right.
+    #[error("{0}")]
+    Setup(String),
+    /// The proof of identity cannot be had.
+    #[error("the proof of identity cannot be had: {0}")]
+    Proof(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The broker does not answer.
+    #[error("the broker does not answer: {}", causes(.0))]
+    Unreachable(#[source] reqwest::Error),
+    /// The broker refused.
+    #[error("the broker refused: {0}")]
+    Refused(Problem),
+    /// What answered is no broker, or one that this client does not understand.
+    #[error("the answer is not a broker's: {0}")]
+    Answer(String),
+    /// The last DSN has ended, and no other could be had.
+    #[error("the DSN of role `{role}` ended at {ended}{}", because(.last.as_deref()))]
+    Expired {
+        /// The role.
+        role: String,
+        /// When.
+        ended: DateTime<Utc>,
+        /// What came of the last attempt to get another.
+        last: Option<Arc<Error>>,
+    },
+}
+
+/// A refusal of the broker, as RFC 9457 has it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Problem {
+    /// Its kind, one of a closed list: `forbidden`, `unauthenticated`, `engine-unavailable`, …
+    pub kind: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// What happened, in a few words.
+    pub title: String,
+    /// What was wrong with what was asked, where that is the reason.
+    pub detail: Option<String>,
+    /// By what the broker's log knows the request.
+    pub request_id: Option<String>,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+}
+
+/// A problem as it arrives.
+#[derive(Deserialize)]
+pub(crate) struct Body {
+    r#type: String,
+    title: String,
+    detail: Option<String>,
+}
+
+impl Error {
+    /// The kind of the broker's refusal, if it is one.
+    pub fn kind(&self) -> Option<&str> {
+        match self {
+            Self::Refused(problem) => Some(&problem.kind),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later, without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
+            Self::Unreachable(_) | Self::Proof(_) | Self::Answer(_) => true,
+            Self::Setup(_) | Self::Expired { .. } => false,
+        }
+    }
+
+    /// When the broker wants to be asked again, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(problem) => problem.retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(
+        status: u16,
+        body: Body,
+        request_id: Option<String>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        let kind = body.r#type.rsplit('/').next().unwrap_or_default().to_owned();
+        Self { kind, status, title: body.title, detail: body.detail, request_id, retry_after }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.title)?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        write!(f, " ({}, {})", self.status, self.kind)?;
+        self.request_id.as_ref().map_or(Ok(()), |id| write!(f, ", request {id}"))
+    }
+}
+
+/// An error with all that caused it: that of the HTTP client says little by itself.
+fn causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn because(last: Option<&Error>) -> String {
+    last.map_or_else(String::new, |error| format!(", and there is no other: {error}"))
+}

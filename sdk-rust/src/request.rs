@@ -1,0 +1,115 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap};
+use serde::Serialize;
+
+use crate::dsn::Answer;
+use crate::{Broker, Dsn, Error, Keeper};
+
+/// A DSN that is wanted.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Request {
+    broker: Broker,
+    role: String,
+    wanted: Wanted,
+}
+
+/// What is wanted of it; the names are those of the call.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Wanted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fresh: bool,
+}
+
+impl Request {
+    pub(crate) fn new(broker: Broker, role: &str) -> Self {
+        // A program takes the parts, and the CA by itself: no text is needed that names a file.
+        let wanted = Wanted { format: Some("json".to_owned()), ..Wanted::default() };
+        Self { broker, role: role.to_owned(), wanted }
+    }
+
+    /// The format of the text, by the name of the driver that reads it: `sqlx`, `psycopg`, … Default: `json`.
+    pub fn format(mut self, format: impl Into<String>) -> Self {
+        self.wanted.format = Some(format.into());
+        self
+    }
+
+    /// The way into the database. Default: the role's first.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.wanted.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// The file that has, or will have, the CA of the database, for formats that name one.
+    pub fn ca_file(mut self, path: impl Into<String>) -> Self {
+        self.wanted.ca_file = Some(path.into());
+        self
+    }
+
+    /// The operating system, for formats that have to say where it keeps its roots: `debian`, `alpine`, …
+    pub fn os(mut self, os: impl Into<String>) -> Self {
+        self.wanted.os = Some(os.into());
+        self
+    }
+
+    /// How long the credential is to live, at most the role's maximum. It is then this caller's own.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.wanted.ttl = Some(format!("{}s", ttl.as_secs()));
+        self
+    }
+
+    /// A credential that is shared with nobody.
+    pub fn fresh(mut self) -> Self {
+        self.wanted.fresh = true;
+        self
+    }
+
+    /// Asks once.
+    pub async fn get(&self) -> Result<Dsn, Error> {
+        let inner = &self.broker.inner;
+        let url = self.broker.url(&["v1", "dsn", &self.role])?;
+        let request = match self.wanted.ttl.is_some() || self.wanted.fresh {
+            true => inner.client.post(url).json(&self.wanted),
+            false => inner.client.get(url).query(&self.wanted),
+        };
+        let response = self.broker.send(request).await?;
+        let date = date(response.headers());
+        let answer: Answer = response.json().await.map_err(|error| match error.is_decode() {
+            // What it could not read has a password in it.
+            true => Error::Answer("it is no DSN with its parts".to_owned()),
+            false => Error::Unreachable(error.without_url()),
+        })?;
+        Ok(Dsn::new(answer, date))
+    }
+
+    /// Asks until it is told to stop: see [`Keeper`]. The first DSN is waited for, and an error of it is returned.
+    pub async fn keep(self) -> Result<Keeper, Error> {
+        Keeper::start(self).await
+    }
+
+    pub(crate) fn role(&self) -> &str {
+        &self.role
+    }
+
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.broker
+    }
+}
+
+/// What the broker's clock says.
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
+}
