@@ -22,13 +22,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// With psql, whose environment has all of it: no secret is among its arguments.
+    /// With psql, which reads a file that only its owner can: no secret is among its arguments.
     pub(crate) async fn psql(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
         let folder = ca::folder()?;
         let request = ca::request(broker, &self.wanted("pg-service"), &self.role, folder.path()).await?;
-        let dsn = request.get().await?;
         let file = folder.path().join("pg_service.conf");
-        ca::replace(&file, dsn.text())?;
+        ca::replace(&file, request.get().await?.text())?;
         let mut client = Command::new("psql");
         client.env("PGSERVICEFILE", &file).arg("service=dsn").args(&self.arguments);
         exec::wait(client).await
@@ -41,7 +40,8 @@ impl Session {
         let file = folder.path().join("my.cnf");
         ca::replace(&file, request.get().await?.text())?;
         let mut client = Command::new("mariadb");
-        client.arg(format!("--defaults-extra-file={}", file.display())).args(&self.arguments);
+        // No other file may weaken what this one says.
+        client.arg(format!("--defaults-file={}", file.display())).args(&self.arguments);
         exec::wait(client).await
     }
 

@@ -32,13 +32,25 @@ fn a_dsn_is_printed_for_a_driver_and_its_ca_is_put_beside_it() {
 }
 
 #[test]
+fn a_session_is_opened_with_psql_and_its_exit_code_is_passed_on() {
+    run(async {
+        let scene = Scene::shared().await;
+        let said = scene.succeeds(&["psql", "orders-reader", "--", "-XAtc", "select current_user"]).await;
+        assert!(said.starts_with("dsn_"), "{said}");
+        let refused =
+            scene.dsn(&["psql", "orders-reader", "--", "-XAtc", "nonsense"]).output().await.unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    });
+}
+
+#[test]
 fn what_is_wrong_is_said_with_what_to_do() {
     run(async {
         let scene = Scene::shared().await;
         for (arguments, words) in [
             (&["get", "orders-nowhere"][..], "forbidden"),
             (&["get", "orders-reader"], "ca_file=/path"),
-            (&["get", "orders-reader", "--format", "aiomysql"], "is not"),
+            (&["get", "orders-reader", "--format", "aiomysql"], "is not offered"),
             (
                 &["exec", "no/path=orders-reader", "--", "true"],
                 "neither the name of a variable nor an absolute path",
