@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use devstack::{Claims, Configuration, Databases, Program, World};
 use serde_json::json;
@@ -55,8 +55,7 @@ impl Scene {
 
     /// The command, for an application.
     pub fn dsn(&self, arguments: &[&str]) -> Command {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let claims = Claims::of("app-cli").now(now).lifetime(Duration::from_secs(3600));
+        let claims = Claims::of("app-cli").lifetime(Duration::from_secs(3600));
         let mut command = Command::new(env!("CARGO_BIN_EXE_dsn"));
         command
             .args(arguments)
