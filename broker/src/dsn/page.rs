@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::dsn::reader::{
-    Ca, Capabilities, ChannelBinding, Credentials, DirectTls, Pooled, Reader, Seen, Timeout, Trusts,
+    Ca, Capabilities, ChannelBinding, Credentials, DirectTls, Pooled, Reader, Roots, Seen, Timeout, Trusts,
+    When,
 };
 use crate::dsn::refused::{self, Refused};
 use crate::dsn::{Format, Language, Mode, Target, Trust};
@@ -12,7 +13,7 @@ use crate::secret::Secret;
 
 /// The page, Markdown.
 pub fn page() -> String {
-    let mut blocks = vec![INTRODUCTION.to_owned()];
+    let mut blocks = vec![INTRODUCTION.to_owned(), contents()];
     for language in Language::ALL {
         let formats: Vec<_> = Format::ALL.iter().filter(|format| format.language() == *language).collect();
         if !formats.is_empty() {
@@ -30,6 +31,16 @@ pub fn page() -> String {
         ));
     }
     blocks.join("\n\n") + "\n"
+}
+
+/// A link to each format.
+fn contents() -> String {
+    let of = |language: &Language| {
+        let formats = Format::ALL.iter().filter(|format| format.language() == *language);
+        let links: Vec<_> = formats.map(|format| format!("[{format}](#{format})")).collect();
+        format!("- {}: {}", language.title(), links.join(" · "))
+    };
+    Language::ALL.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
 fn push_format(blocks: &mut Vec<String>, format: Format) {
@@ -83,7 +94,13 @@ fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, rea
         Pooled::Needs(need) => Some(need),
         _ => None,
     };
-    let needs = reader.needs.iter().map(|(_, need)| *need).chain(pooler);
+    let is_said = |when: &When| match when {
+        When::Always => true,
+        When::SystemRoots => matches!(reader.roots, Roots::Word(_)),
+        When::DirectTls => reader.direct_tls == DirectTls::Yes,
+        When::ChannelBinding => reader.channel_binding == ChannelBinding::Enforced,
+    };
+    let needs = reader.needs.iter().filter(|(when, _)| is_said(when)).map(|(_, need)| *need).chain(pooler);
     let lines =
         needs.map(|need| format!("Needs {need}")).chain(reader.traps.iter().map(|trap| sentence(trap)));
     blocks.extend(Some(list(lines)).filter(|list| !list.is_empty()));
