@@ -135,7 +135,12 @@ fn reason_to_refuse(format: Format, target: &Target<'_>) -> Option<&'static str>
         Some("its readers would cut a line")
     } else if target.mode == Mode::VerifyCa && target.trust == Trust::System {
         Some("nothing is verified")
-    } else if matches!(format, Format::MysqlCnf | Format::QuerycopEnv)
+    } else if target.mode == Mode::VerifyCa
+        && (format == Format::Dotenv || (format == Format::Uri && target.protocol == Protocol::Mysql))
+    {
+        Some("its readers trust more than the CA")
+    } else if (matches!(format, Format::MyCnf | Format::MysqlCnf | Format::QuerycopEnv)
+        || (format == Format::Shell && target.protocol == Protocol::Mysql))
         && target.mode != Mode::Plaintext
         && target.ca_file.is_none()
     {
@@ -209,6 +214,9 @@ fn expected(format: Format, target: &Target<'_>) -> BTreeMap<String, String> {
             (None, Trust::System) => all.push(("sslrootcert", "system")),
             (None, Trust::Private { .. }) => {}
         }
+    }
+    if matches!(format, Format::Keyword | Format::Env | Format::PgService | Format::Shell) {
+        all.push(("gssencmode", "disable"));
     }
     if !matches!(format, Format::Pgpass | Format::Dotenv) {
         all.push(("connect_timeout", &seconds));

@@ -266,7 +266,9 @@ impl Format {
     /// The same, where the server may be shown the password itself, or where this much of its certificate is verified.
     pub fn for_login(protocol: Protocol, cleartext: bool, mode: Mode) -> impl Iterator<Item = Self> {
         let is_safe = move |reader: &Reader| {
-            (reader.cleartext || !cleartext) && (mode != Mode::VerifyCa || reader.trust != Trusts::Additive)
+            (reader.cleartext || !cleartext)
+                && reader.modes.word(mode).is_some()
+                && (mode != Mode::VerifyCa || reader.trust != Trusts::Additive)
         };
         Self::for_protocol(protocol).filter(move |format| format.reader(protocol).is_some_and(is_safe))
     }

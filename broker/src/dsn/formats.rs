@@ -67,6 +67,7 @@ use crate::dsn::Parameter::{
     self, ApplicationName, CaPem, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode,
     Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
+use crate::dsn::Value;
 use crate::dsn::reader::{
     self, Ca, Credentials, DirectTls, Modes, Pooled, Reader, Roots, Seen, Timeout, Trusts, When,
 };
@@ -82,6 +83,10 @@ pub(super) struct Spec {
     /// The same for MySQL's.
     pub mysql: Option<&'static Reader>,
 }
+
+/// Of a line that has the text among its arguments.
+pub(super) const ARGUMENTS: &str =
+    "all on the machine see the arguments of a program: `shell` and `pg-service` keep the secret out of them";
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
@@ -105,6 +110,7 @@ pub(super) const LIBPQ: Reader = Reader {
         (ApplicationName, "application_name"),
         (CaPem, "ca_pem"),
     ],
+    always: &[],
     modes: Modes::LIBPQ,
     roots: Roots::Word("system"),
     ca: Ca::Path,
@@ -132,6 +138,21 @@ pub(super) const LIBPQ: Reader = Reader {
     render: |settings| uri("postgresql", settings),
 };
 
+/// The same, where nothing but libpq reads it. Encryption by GSSAPI, where a machine has a ticket for that, would go before
+/// TLS, whatever `sslmode` says (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-GSSENCMODE>):
+/// other readers do not know the word and would pass it on to the server.
+pub(super) const LIBPQ_ALONE: Reader = Reader { always: &[("gssencmode", Value::Text("disable"))], ..LIBPQ };
+
+/// Where others than libpq may read it, too.
+pub(super) const GSS: &str = "on a machine with a Kerberos ticket libpq prefers encryption by GSSAPI to TLS: set PGGSSENCMODE=disable there";
+
+/// Of readers that such a text was not made for.
+pub(super) const PRISMA_6_READS_IT: &str = "the engine of Prisma 6 and earlier takes verify-full for prefer, and verifies nothing: ask for `prisma-6`";
+
+/// The same.
+pub(super) const SQLX_READS_IT: &str =
+    "sqlx trusts the system's roots besides the CA: ask for `sqlx` where that matters";
+
 /// Whoever reads `mysql://`. There is no manual that all drivers follow: they agree on what stands in front of the `?`;
 /// behind it stands what sqlx, Django's `dj-database-url` and their like read, and each of the others has names of its
 /// own. Only what is needed to verify the server is said.
@@ -147,6 +168,7 @@ pub(super) const MYSQL_URL: Reader = Reader {
         (Sslmode, "ssl-mode"),
         (Sslrootcert, "ssl-ca"),
     ],
+    always: &[],
     modes: Modes::MYSQL,
     roots: Roots::Silence,
     ca: Ca::Path,

@@ -37,8 +37,8 @@ pub enum Parameter {
     ApplicationName,
     /// A private CA itself, PEM; libpq cannot be told that.
     CaPem,
-    /// What a pooler makes necessary.
-    Pooling,
+    /// What is said besides: always, or because of a pooler.
+    Further,
 }
 
 /// The value of a parameter. The password is one of them, so it prints as nothing.
@@ -135,7 +135,7 @@ impl Parameter {
             Self::ConnectMillis => "connect_timeout_ms",
             Self::ApplicationName => "application_name",
             Self::CaPem => "ca_pem",
-            Self::Pooling => "pooling",
+            Self::Further => "further",
         }
     }
 }

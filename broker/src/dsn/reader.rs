@@ -14,6 +14,8 @@ pub struct Reader {
     /// What the text may say of the connection, by the reader's names and in this order: what is below decides
     /// whether it says that.
     pub says: &'static [(Parameter, &'static str)],
+    /// What it is always told besides.
+    pub always: &'static [(&'static str, Value<'static>)],
     /// How it is told how much to verify.
     pub modes: Modes,
     /// How it is told to trust the system's roots.

@@ -47,13 +47,16 @@ impl<'a> Settings<'a> {
             };
             list.extend(value.map(|value| Setting { parameter: *parameter, name, value }));
         }
-        if let (true, Pooled::InText(pairs)) = (target.pooled, reader.pooled) {
-            list.extend(pairs.iter().map(|(name, value)| Setting {
-                parameter: Parameter::Pooling,
-                name,
-                value: *value,
-            }));
-        }
+        let because_of_a_pooler = match reader.pooled {
+            Pooled::InText(pairs) if target.pooled => pairs,
+            _ => &[],
+        };
+        let further = reader.always.iter().chain(because_of_a_pooler);
+        list.extend(further.map(|(name, value)| Setting {
+            parameter: Parameter::Further,
+            name,
+            value: *value,
+        }));
         for Setting { parameter, value, .. } in &list {
             if !value.with_text(|text| (reader.takes)(*parameter, text)) {
                 return Err(asked.not(match parameter {

@@ -302,6 +302,7 @@ fn an_option_file_has_no_line_that_its_readers_would_cut() {
         let password: &'static Secret = Box::leak(Box::new(Secret::new("\\".repeat(length))));
         let text = render_with(Format::MyCnf, |target| {
             (target.protocol, target.password) = (Protocol::Mysql, password);
+            target.bundle = Some("/ca.pem");
         });
         assert_eq!(text.is_ok(), fits);
     }
@@ -317,7 +318,8 @@ fn a_file_of_services_holds_no_long_line_and_no_blank_at_an_end() {
         render(WORST).unwrap(),
         format!(
             "[dsn]\nhost=db.example.com\nport=6432\nuser=app.x|replica\npassword={WORST}\ndbname=orders\n\
-             sslmode=verify-full\nsslrootcert=system\nconnect_timeout=3\napplication_name=broker test/1+x\n"
+             sslmode=verify-full\nsslrootcert=system\nconnect_timeout=3\napplication_name=broker test/1+x\n\
+             gssencmode=disable\n"
         )
     );
     assert!(render(&"x".repeat(1012)).is_ok());

@@ -34,15 +34,20 @@ pub(super) fn uri_of<'a, 'b>(
     text(Parameter::Port).with_text(|port| uri.push_str(port));
     uri.push('/');
     text(Parameter::Dbname).with_text(|dbname| uri.extend(utf8_percent_encode(dbname, special_in_path)));
+    push_options(options, &mut uri);
+    uri
+}
+
+/// `?key=value&…`
+pub(super) fn push_options<'a, 'b>(options: impl Iterator<Item = (&'a str, Value<'b>)>, uri: &mut String) {
     let mut separator = '?';
     for (name, value) in options {
         uri.push(separator);
         uri.push_str(name);
         uri.push('=');
-        value.with_text(|value| encode(value, &mut uri));
+        value.with_text(|value| encode(value, uri));
         separator = '&';
     }
-    uri
 }
 
 fn push_host(host: &str, uri: &mut String) {

@@ -57,7 +57,9 @@ fn every_format_is_read_back_by_an_independent_parser() {
         // The whole list in one process of the reader; a failure shrinks to the target that fails.
         let outcome = runner.run(&vec(case(protocol), CASES), |mut cases| {
             cases.push(worst(protocol));
-            if matches!(format, Format::QuerycopEnv | Format::MysqlCnf) {
+            if matches!(format, Format::QuerycopEnv | Format::MyCnf | Format::MysqlCnf)
+                || (format == Format::Shell && protocol == Protocol::Mysql)
+            {
                 cases
                     .iter_mut()
                     .for_each(|case| case.ca_file = case.ca_file.take().or(Some("/x".to_owned())));
@@ -211,6 +213,9 @@ impl Case {
         .into();
         if format != Format::Dotenv {
             expected.insert("connect_timeout".to_owned(), self.connect_timeout.to_string());
+        }
+        if matches!(format, Format::Keyword | Format::Env | Format::PgService | Format::Shell) {
+            expected.insert("gssencmode".to_owned(), "disable".to_owned());
         }
         let attrs = self.target_session_attrs.clone();
         expected.extend(attrs.map(|attrs| ("target_session_attrs".to_owned(), attrs)));

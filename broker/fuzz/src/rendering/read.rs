@@ -203,6 +203,7 @@ fn keyword_of(variable: &str) -> &str {
         "PGTARGETSESSIONATTRS" => "target_session_attrs",
         "PGCONNECT_TIMEOUT" => "connect_timeout",
         "PGAPPNAME" => "application_name",
+        "PGGSSENCMODE" => "gssencmode",
         other => panic!("{other} is nothing that libpq reads"),
     }
 }

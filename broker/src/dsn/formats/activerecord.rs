@@ -7,7 +7,7 @@ use crate::dsn::Parameter::{
 };
 use crate::dsn::Value;
 use crate::dsn::formats::ruby_mysql2::MYSQL2;
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::object::object;
 use crate::dsn::reader::{Pooled, Roots};
 
@@ -45,7 +45,7 @@ require \"json\"
 ActiveRecord::Base.establish_connection(JSON.parse(dsn))",
         // In database.yml `<%` would begin a piece of Ruby.
         render: |settings| object(r#"{"adapter":"postgresql"}"#, settings).replace('<', r"\u003c"),
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: Some(&Reader {
         driver: "ActiveRecord 6.1 with mysql2 0.5 and MariaDB's library",
@@ -57,10 +57,10 @@ ActiveRecord::Base.establish_connection(JSON.parse(dsn))",
 require \"tempfile\"
 
 # It is read for each connection, so it stays.
-file = Tempfile.new(\"dsn\")
-file.write(dsn)
-file.flush
-ActiveRecord::Base.establish_connection(adapter: \"mysql2\", default_file: file.path, ssl_mode: \"verify_identity\")",
+DSN_FILE = Tempfile.new(\"dsn\")
+DSN_FILE.write(dsn)
+DSN_FILE.flush
+ActiveRecord::Base.establish_connection(adapter: \"mysql2\", default_file: DSN_FILE.path, ssl_mode: \"verify_identity\")",
         ..MYSQL2
     }),
 };

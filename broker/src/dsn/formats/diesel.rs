@@ -1,6 +1,6 @@
 //! A connection URI for Diesel (<https://docs.diesel.rs/2.3.x/diesel/pg/struct.PgConnection.html>), which has libpq read it.
 
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::reader::Pooled;
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
@@ -16,7 +16,7 @@ let mut connection = PgConnection::establish(dsn)?;
 connection.set_prepared_statement_cache_size(CacheSize::Disabled);",
         ),
         open: "use diesel::prelude::*;\n\nlet mut connection = PgConnection::establish(dsn)?;",
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: None,
 };

@@ -5,7 +5,7 @@ use crate::dsn::Parameter::{
     self, ApplicationName, ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User,
 };
 use crate::dsn::formats::mysqlclient::MYSQLCLIENT;
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::reader::{Pooled, Roots};
 use crate::dsn::uri::uri;
 
@@ -19,7 +19,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             "import dj_database_url\n\nDATABASES = {\"default\": dj_database_url.parse(dsn, disable_server_side_cursors=True)}",
         ),
         open: OPEN,
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: Some(&Reader {
         driver: "dj-database-url 3.1 with Django 5.2 and mysqlclient 2.3",

@@ -28,6 +28,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (ConnectTimeout, "OPTIONS.connect_timeout"),
             (ApplicationName, "OPTIONS.application_name"),
         ],
+        always: &[("OPTIONS.gssencmode", Value::Text("disable"))],
         roots: Roots::Bundle,
         // Django itself prepares nothing, unless it is told to.
         pooled: Pooled::InText(&[("DISABLE_SERVER_SIDE_CURSORS", Value::Flag(true))]),

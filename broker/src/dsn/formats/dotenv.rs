@@ -3,8 +3,8 @@
 //! There is no quoting that all readers of such files agree on, but they agree on single quotes around a
 //! text without any special character, and an encoded URI is that.
 
-use crate::dsn::formats::{LIBPQ, MYSQL_URL, Reader, Spec, TEXT};
-use crate::dsn::reader::{ChannelBinding, DirectTls, Timeout};
+use crate::dsn::formats::{ARGUMENTS, GSS, LIBPQ, MYSQL_URL, PRISMA_6_READS_IT, Reader, Spec, TEXT};
+use crate::dsn::reader::{ChannelBinding, DirectTls, Timeout, Trusts};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
@@ -14,6 +14,9 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         channel_binding: ChannelBinding::None,
         direct_tls: DirectTls::Error,
         timeout: Timeout::InCode,
+        // Among its readers are some that trust the system's roots besides.
+        trust: Trusts::Additive,
+        traps: &[ARGUMENTS, GSS, PRISMA_6_READS_IT],
         open: ". /path/where/you/saved/it\npsql \"$DATABASE_URL\"",
         render: |settings| line((LIBPQ.render)(settings)),
         ..LIBPQ

@@ -7,11 +7,17 @@ use crate::dsn::Parameter::{
 };
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
 use crate::dsn::posix::push_quoted;
-use crate::dsn::{Parameter, Settings};
+use crate::dsn::{Parameter, Settings, Value};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
-    postgres: Some(&Reader { says: VARIABLES, open: ". /path/where/you/saved/it\npsql", render, ..LIBPQ }),
+    postgres: Some(&Reader {
+        says: VARIABLES,
+        always: &[("PGGSSENCMODE", Value::Text("disable"))],
+        open: ". /path/where/you/saved/it\npsql",
+        render,
+        ..LIBPQ
+    }),
     mysql: None,
 };
 

@@ -1,11 +1,14 @@
 //! `key='value' …`
 //! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>).
 
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{ARGUMENTS, LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::{Settings, Value};
 
-pub(in crate::dsn) const SPEC: Spec =
-    Spec { media_type: TEXT, postgres: Some(&Reader { render, ..LIBPQ }), mysql: None };
+pub(in crate::dsn) const SPEC: Spec = Spec {
+    media_type: TEXT,
+    postgres: Some(&Reader { traps: &[ARGUMENTS], render, ..LIBPQ_ALONE }),
+    mysql: None,
+};
 
 fn render(settings: &Settings<'_>) -> String {
     conninfo(settings.expose())

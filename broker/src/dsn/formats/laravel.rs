@@ -5,7 +5,7 @@ use crate::dsn::Parameter::{
     ApplicationName, ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User,
 };
 use crate::dsn::formats::pdo::{EMULATED, MYSQLND};
-use crate::dsn::formats::{JSON, LIBPQ, Reader, Spec};
+use crate::dsn::formats::{GSS, JSON, LIBPQ, Reader, Spec};
 use crate::dsn::object::object;
 use crate::dsn::reader::{ChannelBinding, DirectTls, Roots};
 
@@ -37,6 +37,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         needs: &[],
         open: OPEN,
         render: |settings| object(r#"{"driver":"pgsql","charset":"utf8"}"#, settings),
+        traps: &[GSS],
         ..LIBPQ
     }),
     mysql: Some(&Reader {

@@ -8,7 +8,7 @@
 
 use crate::dsn::Parameter::{ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslrootcert, User};
 use crate::dsn::formats::{MYSQL_URL, Reader, Spec, TEXT};
-use crate::dsn::reader::{Modes, Timeout, Trusts};
+use crate::dsn::reader::{Modes, Roots, Timeout, Trusts};
 use crate::dsn::{Settings, Value};
 
 pub(in crate::dsn) const SPEC: Spec = Spec { media_type: TEXT, postgres: None, mysql: Some(&MARIADB) };
@@ -28,6 +28,9 @@ pub(super) const MARIADB: Reader = Reader {
         (Dbname, "database"),
     ],
     modes: Modes { verify_full: "1", verify_ca: None, plaintext: Some("0") },
+    // From 11.4 on these clients forgive a certificate that no authority vouches for where they are told of none, if the
+    // server knows the password; with a file of authorities they do not.
+    roots: Roots::Bundle,
     trust: Trusts::Exclusive,
     cleartext: true,
     timeout: Timeout::InText,

@@ -13,7 +13,7 @@ use crate::dsn::uri::{SPECIAL, uri_of};
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
     postgres: Some(&Reader {
-        driver: "node-postgres 8.23",
+        driver: "node-postgres 8.23.1",
         says: &[
             (Host, "host"),
             (Port, "port"),

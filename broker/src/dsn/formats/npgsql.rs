@@ -27,6 +27,8 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (ConnectTimeout, "Timeout"),
             (ApplicationName, "Application Name"),
         ],
+        // By default it would prefer encryption by GSSAPI to TLS, whatever SSL Mode says.
+        always: &[("GSS Encryption Mode", Value::Text("Disable"))],
         modes: Modes { verify_full: "VerifyFull", verify_ca: Some("VerifyCA"), plaintext: Some("Disable") },
         roots: Roots::Silence,
         takes: |parameter, text| match parameter {
@@ -38,7 +40,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             ("Max Auto Prepare", Value::Number(0)),
         ]),
         needs: &[
-            (When::Always, "Npgsql 6 for SSL Mode=VerifyFull"),
+            (When::Always, "Npgsql 10: earlier ones stop at GSS Encryption Mode"),
             (When::DirectTls, "Npgsql 9 for SSL Negotiation=Direct, and a server of version 17"),
             (When::ChannelBinding, "Npgsql 8 for Channel Binding=Require"),
         ],

@@ -6,7 +6,7 @@ use crate::dsn::Parameter::{
     Sslnegotiation, Sslrootcert, TargetSessionAttrs, User,
 };
 use crate::dsn::formats::keyword::conninfo;
-use crate::dsn::formats::{JSON, LIBPQ, MYSQL_URL, Reader, Spec, is_no_socket};
+use crate::dsn::formats::{JSON, LIBPQ_ALONE, MYSQL_URL, Reader, Spec, is_no_socket};
 use crate::dsn::object::nested;
 use crate::dsn::reader::{Modes, Pooled, Roots, Timeout, Trusts, When};
 use crate::dsn::{Settings, Value};
@@ -35,7 +35,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         takes: |parameter, value| is_beside(parameter) || !value.contains(';'),
         open: OPEN,
         render: |settings| whole("{}", format!("pgsql:{}", conninfo(in_dsn(settings))), settings),
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: Some(&Reader {
         driver: "PDO of PHP 8.2 with mysqlnd",

@@ -3,7 +3,7 @@
 //!
 //! There are no quotes in it: a value is what stands behind the `=`, without the blanks at its ends.
 
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::{Parameter, Settings};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
@@ -16,7 +16,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         ],
         open: "PGSERVICEFILE=/path/where/you/saved/it psql service=dsn",
         render,
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: None,
 };

@@ -4,15 +4,23 @@
 use crate::dsn::Parameter::{Dbname, Host, Password, Port, User};
 use crate::dsn::Settings;
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
-use crate::dsn::reader::Ca;
+use crate::dsn::reader::{Ca, ChannelBinding, DirectTls, Timeout, Trusts};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
     postgres: Some(&Reader {
         says: &[(Host, "host"), (Port, "port"), (Dbname, "dbname"), (User, "user"), (Password, "password")],
         ca: Ca::Elsewhere,
+        channel_binding: ChannelBinding::None,
+        direct_tls: DirectTls::Ignored,
+        timeout: Timeout::InCode,
+        trust: Trusts::InCode,
         needs: &[],
-        open: "chmod 600 /path/where/you/saved/it\nPGPASSFILE=/path/where/you/saved/it psql …",
+        traps: &[
+            "it is ignored if others may read it: mode 0600",
+            "asyncpg takes a backslash in it for a part of the password",
+        ],
+        open: "chmod 600 /path/where/you/saved/it\nPGPASSFILE=/path/where/you/saved/it psql 'host=… port=… dbname=… user=… sslmode=verify-full sslrootcert=…'",
         render,
         ..LIBPQ
     }),

@@ -1,6 +1,6 @@
 //! A connection URI for PHP's `pg_connect` (<https://www.php.net/manual/function.pg-connect.php>).
 
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::reader::Roots;
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
@@ -11,7 +11,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         roots: Roots::Bundle,
         traps: &["where it cannot connect, it returns false and warns; it throws nothing"],
         open: "$connection = pg_connect($dsn);",
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: None,
 };

@@ -32,9 +32,12 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         roots: Roots::Silence,
         ca: Ca::Pem,
         channel_binding: ChannelBinding::None,
-        // It refuses `any`, and with one server it never comes to what `prefer-standby` falls back to.
-        takes: |parameter, value| {
-            parameter != TargetSessionAttrs || !matches!(value, "any" | "prefer-standby")
+        takes: |parameter, value| match parameter {
+            // It takes what stands behind a colon for a port.
+            Host => !value.contains(':'),
+            // It refuses `any`, and with one server it never comes to what `prefer-standby` falls back to.
+            TargetSessionAttrs => !matches!(value, "any" | "prefer-standby"),
+            _ => true,
         },
         pooled: Pooled::InText(&[("prepare", Value::Flag(false))]),
         needs: &[(

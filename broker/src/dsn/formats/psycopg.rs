@@ -1,6 +1,6 @@
 //! A connection URI for psycopg 3 (<https://www.psycopg.org/psycopg3/docs/api/connections.html>).
 
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::reader::{Pooled, Roots};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
@@ -11,7 +11,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         roots: Roots::Bundle,
         pooled: Pooled::InCode("import psycopg\n\nconnection = psycopg.connect(dsn, prepare_threshold=None)"),
         open: "import psycopg\n\nconnection = psycopg.connect(dsn)",
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: None,
 };

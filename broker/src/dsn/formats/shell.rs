@@ -4,13 +4,13 @@
 use crate::dsn::Parameter::{Password, Sslmode};
 use crate::dsn::formats::keyword::conninfo;
 use crate::dsn::formats::my_cnf::MARIADB;
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::posix::push_quoted;
 use crate::dsn::{Settings, Value};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
-    postgres: Some(&Reader { open: OPEN, render: psql, ..LIBPQ }),
+    postgres: Some(&Reader { open: OPEN, render: psql, ..LIBPQ_ALONE }),
     mysql: Some(&Reader { takes: |_, _| true, open: OPEN, render: mariadb, ..MARIADB }),
 };
 

@@ -2,7 +2,7 @@
 //! (<https://docs.sqlalchemy.org/en/21/dialects/postgresql.html#module-sqlalchemy.dialects.postgresql.asyncpg>).
 //!
 //! SQLAlchemy makes arguments of `connect` of what stands behind the `?`, and `connect` has none for the file of a CA. But
-//! it has one for a whole URI of libpq's kind, in which asyncpg reads everything itself: that is within the URL.
+//! it has one for a whole URI of libpq's kind, which asyncpg reads itself: that is within the URL, with all but the place.
 
 use percent_encoding::utf8_percent_encode;
 
@@ -11,9 +11,10 @@ use crate::dsn::Parameter::{
     User,
 };
 use crate::dsn::Settings;
+use crate::dsn::formats::sqlalchemy_psycopg::UNDECODED;
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
 use crate::dsn::reader::{ChannelBinding, Pooled, Roots, Timeout, When};
-use crate::dsn::uri::{SPECIAL, uri};
+use crate::dsn::uri::{SPECIAL, push_options, uri_of};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
@@ -36,7 +37,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         timeout: Timeout::InCode,
         pooled: Pooled::InCode(OPEN_POOLED),
         needs: &[(When::DirectTls, "asyncpg 0.30 for sslnegotiation=direct, and a server of version 17")],
-        traps: &["`engine.url` names neither host nor database: what it says is within `dsn`"],
+        traps: &[UNDECODED],
         open: "from sqlalchemy.ext.asyncio import create_async_engine\n\n\
                engine = create_async_engine(dsn, connect_args={\"timeout\": 10})",
         render,
@@ -54,6 +55,9 @@ engine = create_async_engine(
 )";
 
 fn render(settings: &Settings<'_>) -> String {
-    let within = uri("postgresql", settings);
-    format!("postgresql+asyncpg://?dsn={}", utf8_percent_encode(&within, SPECIAL))
+    // Who comes stands outside, where SQLAlchemy knows what not to print.
+    let mut within = "postgresql://".to_owned();
+    push_options(settings.options(), &mut within);
+    let url = uri_of("postgresql+asyncpg", settings, SPECIAL, std::iter::empty());
+    format!("{url}?dsn={}", utf8_percent_encode(&within, SPECIAL))
 }

@@ -1,7 +1,7 @@
 //! A URL for SQLAlchemy with psycopg 3
 //! (<https://docs.sqlalchemy.org/en/21/dialects/postgresql.html#module-sqlalchemy.dialects.postgresql.psycopg>).
 
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::reader::{Pooled, Roots};
 use crate::dsn::uri::uri;
 
@@ -16,7 +16,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         traps: &[UNDECODED],
         open: OPEN,
         render: |settings| uri("postgresql+psycopg", settings),
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: None,
 };

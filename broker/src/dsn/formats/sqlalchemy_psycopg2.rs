@@ -2,7 +2,7 @@
 //! (<https://docs.sqlalchemy.org/en/21/dialects/postgresql.html#module-sqlalchemy.dialects.postgresql.psycopg2>).
 
 use crate::dsn::formats::sqlalchemy_psycopg::{OPEN, UNDECODED};
-use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
+use crate::dsn::formats::{LIBPQ_ALONE, Reader, Spec, TEXT};
 use crate::dsn::reader::Roots;
 use crate::dsn::uri::uri;
 
@@ -14,7 +14,7 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         traps: &[UNDECODED],
         open: OPEN,
         render: |settings| uri("postgresql+psycopg2", settings),
-        ..LIBPQ
+        ..LIBPQ_ALONE
     }),
     mysql: None,
 };

@@ -27,6 +27,9 @@ pub(super) const POSTGRES: Reader = Reader {
     direct_tls: DirectTls::Ignored,
     timeout: Timeout::InCode,
     takes: no_ipv6,
+    traps: &[
+        "without a CA in the text, that of PGSSLROOTCERT in the environment is trusted besides the system's roots",
+    ],
     pooled: Pooled::Needs(
         "PgBouncer 1.21 with max_prepared_statements, and ignore_startup_parameters = extra_float_digits there",
     ),

@@ -4,6 +4,7 @@ use crate::app::Current;
 use crate::broker::Issued;
 use crate::cache::CacheKey;
 use crate::config::{Endpoint, EndpointKind, Verified};
+use crate::dsn::reader::Seen;
 use crate::dsn::{Format, Mode, Os, Target, Trust, UnknownOs};
 use crate::http::dsn::DsnQuery;
 use crate::http::problem::{Kind, Problem};
@@ -76,7 +77,11 @@ impl<'a> Way<'a> {
 
     /// The format for callers that name none.
     pub(super) fn default_format(&self) -> Format {
-        Format::for_login(self.protocol, self.cleartext, self.for_clients.mode).next().unwrap_or(Format::Json)
+        let mut formats = Format::for_login(self.protocol, self.cleartext, self.for_clients.mode);
+        let is_tried = |format: &Format| {
+            format.reader(self.protocol).is_some_and(|reader| reader.seen != Seen::InSource)
+        };
+        formats.find(is_tried).unwrap_or(Format::Json)
     }
 
     /// Refuses a format that cannot say what has to be said.

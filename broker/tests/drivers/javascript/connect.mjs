@@ -1,14 +1,17 @@
 // Opens a session for each case with the lines that came with it, and says whose it is.
 //
 // Reads a JSON array of cases, and writes a JSON object a line: see tests/it/drivers.rs. Its argument is the folder in which
-// the drivers are installed. Runs with --experimental-vm-modules, so that the lines are the module that they are to others,
-// and --experimental-import-meta-resolve, so that they find the drivers there.
+// the drivers are installed: modules of the lines are written there for as long as it runs, since they find the drivers by
+// where they are.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import vm from 'node:vm';
 
-const FOLDER = pathToFileURL(`${process.argv[2]}/`);
+const FOLDER = mkdtempSync(join(process.argv[2], 'run-'));
+process.on('exit', () => rmSync(FOLDER, { recursive: true, force: true }));
 
 const WHO = {
   postgres:
@@ -57,7 +60,7 @@ const ASK = {
 
 async function byDrizzle(db, query, values) {
   if (!values) return db.execute(query);
-  const { sql } = await import(import.meta.resolve('drizzle-orm', FOLDER));
+  const { sql } = createRequire(join(FOLDER, 'lines.js'))('drizzle-orm');
   return db.execute(sql`${sql.raw(with1(query, ''))}${values[0]}`);
 }
 
@@ -74,27 +77,24 @@ async function byAdapter(adapter, query, args = []) {
   }
 }
 
+// What the lines are given, by the number of their module.
+const given = (globalThis.given = []);
+
 async function run({ code, format, protocol, dsn, user, password, ca_pem, pooled }) {
   const [name, ask, close] = ASK[format];
-  const given = { dsn, user, password, ca_pem };
-  const source = `import { ${Object.keys(given)} } from 'case';\n${code}\nexport { ${name} as opened };`;
-  const lines = new vm.SourceTextModule(source);
-  await lines.link(async (specifier) =>
-    specifier === 'case' ? synthetic(given) : synthetic(await import(import.meta.resolve(specifier, FOLDER))),
+  // Secrets are not in the file.
+  const number = given.push({ dsn, user, password, ca_pem }) - 1;
+  const file = join(FOLDER, `${number}.mjs`);
+  writeFileSync(
+    file,
+    `const { dsn, user, password, ca_pem } = globalThis.given[${number}];\n${code}\nexport { ${name} as opened };\n`,
   );
-  await lines.evaluate();
-  const { opened } = lines.namespace;
+  const { opened } = await import(pathToFileURL(file));
   let answer = await ask(opened, WHO[protocol], pooled ? [1] : undefined);
   for (let asked = 1; pooled && asked < TIMES; asked++) answer = await ask(opened, WHO[protocol], [1]);
   await close(opened);
   // Some give rows, some rows and columns, some an object with rows in it.
   return [answer.rows ?? answer].flat(Infinity)[0];
-}
-
-function synthetic(names) {
-  return new vm.SyntheticModule(Object.keys(names), function () {
-    for (const [name, value] of Object.entries(names)) this.setExport(name, value);
-  });
 }
 
 // What an error says, and those that led to it, without the names of files in between.

@@ -6,6 +6,7 @@ that psql is to use, if it is not the system's.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,9 @@ def run(case):
     file = os.path.join(folder, "dsn")
     with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as saved:
         saved.write(case["dsn"])
-    code = case["code"].replace("/path/where/you/saved/it", file).replace(" …", ' "$rest"')
+    code = case["code"].replace("/path/where/you/saved/it", file)
+    # What is to be filled in.
+    code = re.sub("'host=….*'", '"$rest"', code)
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= {"HOME": folder, "dsn": case["dsn"], "rest": conninfo(case["parameters"])}
     if "LIBPQ" in os.environ:

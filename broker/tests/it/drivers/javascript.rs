@@ -12,12 +12,7 @@ fn every_driver_of_javascript_connects_and_none_to_the_wrong_server() {
         let folder = installed().join("javascript");
         let program = folder.join("node_modules").exists().then(|| {
             let mut command = Command::new("node");
-            command.args([
-                "--experimental-vm-modules",
-                "--experimental-import-meta-resolve",
-                "--no-warnings",
-            ]);
-            command.arg(programs().join("javascript/connect.mjs")).arg(folder);
+            command.arg("--no-warnings").arg(programs().join("javascript/connect.mjs")).arg(folder);
             command
         });
         // The pool that Prisma is given for MySQL tries until its time is up. postgres.js begins with TLS where it was

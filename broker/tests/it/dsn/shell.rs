@@ -22,6 +22,7 @@ pub(super) fn read_env(texts: &[String]) -> Vec<Read> {
         ("PGTARGETSESSIONATTRS", "target_session_attrs"),
         ("PGCONNECT_TIMEOUT", "connect_timeout"),
         ("PGAPPNAME", "application_name"),
+        ("PGGSSENCMODE", "gssencmode"),
     ];
     let read = |variables: BTreeMap<String, String>| {
         let pg = variables.into_iter().filter(|(name, _)| name.starts_with("PG"));

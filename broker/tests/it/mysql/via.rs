@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use devstack::mysql_edge::{Backend, Opening, Route};
 use devstack::{Certificate, Link, MariaDb, MysqlEdge};
 use serde_json::json;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{Connection as _, MySqlConnection};
 
 use super::{settings, text};
@@ -124,15 +125,25 @@ fn a_server_whose_name_is_not_verified_is_reported_everywhere() {
         let caller = stand.caller("app-shop");
         let answer = caller.dsn("shop-writer").await;
         assert_eq!(answer["parameters"]["ssl-mode"], "VERIFY_CA");
-        MySqlConnection::connect(text(&answer["dsn"])).await.unwrap();
-        let strict = text(&answer["dsn"]).replace("VERIFY_CA", "VERIFY_IDENTITY");
-        let error = MySqlConnection::connect(&strict).await.unwrap_err().to_string();
+        let parameters = &answer["parameters"];
+        let options = MySqlConnectOptions::new()
+            .host(nameless.host())
+            .port(nameless.port())
+            .username(text(&parameters["user"]))
+            .password(text(&parameters["password"]))
+            .ssl_ca(text(&parameters["ssl-ca"]));
+        let as_told = options.clone().ssl_mode(MySqlSslMode::VerifyCa);
+        MySqlConnection::connect_with(&as_told).await.unwrap();
+        let strict = options.ssl_mode(MySqlSslMode::VerifyIdentity);
+        let error = MySqlConnection::connect_with(&strict).await.unwrap_err().to_string();
         assert!(error.contains("not valid for name"), "{error}");
         let refused = caller.get(&format!("{}&format=my-cnf", caller.dsn_path("shop-writer"))).await;
         assert!(refused.status == 400 && refused.text.contains("all or nothing"), "{}", refused.text);
+        let refused = caller.get(&format!("{}&format=uri", caller.dsn_path("shop-writer"))).await;
+        assert!(refused.status == 400 && refused.text.contains("anybody's certificate"), "{}", refused.text);
         let told =
             "select distinct detail::json ->> 'for' from audit_events where action = 'lease.delivered'";
-        assert_eq!(stand.at_ledger(told).await, "uri primary verify-ca");
+        assert_eq!(stand.at_ledger(told).await, "json primary verify-ca");
         let current = stand.app.current.load();
         let warned = current.config.warnings().iter().find(|warning| warning.message.contains(WHY)).unwrap();
         assert_eq!(warned.key, "databases.shop.endpoints.primary.tls.mode");
