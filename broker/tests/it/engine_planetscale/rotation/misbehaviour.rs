@@ -134,7 +134,7 @@ fn a_new_one_is_undone_where_the_old_ones_of_its_name_cannot_be_deleted() {
             .stand
             .until(|| async {
                 // Now and then: what is due has to be done before more is.
-                if looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 20 == 0 {
+                if looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(20) {
                     scene.stand.clock.advance(Duration::from_secs(10));
                 }
                 let (open, live) = (scene.open().await, scene.planetscale.live());
