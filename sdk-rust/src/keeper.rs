@@ -232,3 +232,6 @@ impl fmt::Debug for Changes {
         f.debug_struct("Changes").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

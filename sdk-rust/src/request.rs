@@ -73,7 +73,7 @@ impl Request {
         self.fresh()
     }
 
-    /// A credential that is shared with nobody.
+    /// A credential that is shared with nobody. A role that has one password for all refuses this.
     pub fn fresh(mut self) -> Self {
         self.wanted.fresh = true;
         self
