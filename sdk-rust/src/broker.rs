@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Body, Problem};
@@ -20,10 +21,11 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) proof: Proof,
     pub(crate) instance: Option<String>,
+    timeout: Duration,
 }
 
 /// How a broker is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Builder {
     url: String,
@@ -114,8 +116,13 @@ impl Broker {
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        let proof = self.inner.proof.get().await?;
-        let mut request = request.bearer_auth(proof.as_str()).header("accept", "application/json");
+        let (began, whole) = (Instant::now(), self.inner.timeout);
+        let too_long = |_| Error::Proof(format!("it did not come within {whole:?}").into());
+        let proof = tokio::time::timeout(whole, self.inner.proof.get()).await.map_err(too_long)??;
+        let mut request = request
+            .bearer_auth(proof.as_str())
+            .header("accept", "application/json")
+            .timeout(whole.saturating_sub(began.elapsed()));
         if let Some(instance) = &self.inner.instance {
             request = request.header("dsn-instance", instance);
         }
@@ -175,7 +182,7 @@ impl Builder {
         Self { instance: Some(instance.into()), ..self }
     }
 
-    /// How long a call may take. Default: 30 s.
+    /// How long a call may take, with the proof. Default: 30 s.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
@@ -184,6 +191,14 @@ impl Builder {
     pub fn build(self) -> Result<Broker, Error> {
         let setup = |what: String| Error::Setup(what);
         let url = Url::parse(&self.url).map_err(|error| setup(format!("the broker's URL: {error}")))?;
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            let what = "the broker's URL must have no user, password, query or fragment";
+            return Err(setup(what.to_owned()));
+        }
         let is_loopback = match url.host() {
             Some(url::Host::Ipv4(address)) => address.is_loopback(),
             Some(url::Host::Ipv6(address)) => address.is_loopback(),
@@ -207,14 +222,14 @@ impl Builder {
         };
         let client = Client::builder()
             .tls_backend_preconfigured(tls::config(pem.as_deref())?)
-            .timeout(self.timeout)
             // The proof is for the broker alone.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .user_agent(concat!("dsn-broker-sdk/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(format!("no HTTP client: {error}")))?;
-        Ok(Broker { inner: Arc::new(Inner { url, client, proof, instance: self.instance }) })
+        let (instance, timeout) = (self.instance, self.timeout);
+        Ok(Broker { inner: Arc::new(Inner { url, client, proof, instance, timeout }) })
     }
 }
 
@@ -226,5 +241,19 @@ impl fmt::Debug for Broker {
             .field("proof", proof)
             .field("instance", instance)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It is not checked yet: what is not its origin may hold a password.
+        let origin = Url::parse(&self.url).map(|url| url.origin().ascii_serialization());
+        f.debug_struct("Builder")
+            .field("url", &origin.as_deref().unwrap_or("no URL"))
+            .field("ca", &self.ca)
+            .field("proof", &self.proof)
+            .field("instance", &self.instance)
+            .field("timeout", &self.timeout)
+            .finish()
     }
 }

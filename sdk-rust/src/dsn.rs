@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use zeroize::Zeroize as _;
 
+use crate::Error;
+
 /// A DSN with its parts and times. Its secrets are read by [`Dsn::text`], [`Dsn::password`] and [`Dsn::parameter`],
 /// and are not in `Debug`.
 pub struct Dsn {
@@ -36,13 +38,17 @@ pub(crate) struct Answer {
 }
 
 impl Dsn {
-    pub(crate) fn new(answer: Answer, date: Option<DateTime<Utc>>) -> Self {
-        let now = now();
-        // The header has no fractions: by it the broker's clock is up to a second further.
-        let behind = date.map_or(TimeDelta::zero(), |date| date + TimeDelta::seconds(1) - now);
-        let behind = if behind.abs() < TimeDelta::seconds(2) { TimeDelta::zero() } else { behind };
+    /// What was answered to those who began to ask at `asked`, with the date of the answer.
+    pub(crate) fn new(answer: Answer, date: Option<DateTime<Utc>>, asked: Instant) -> Result<Self, Error> {
+        let (now, came) = (now(), Instant::now());
+        // The header has no fractions, and was written at any time since: the broker's clock is never further than this.
+        let later = TimeDelta::from_std(came - asked).unwrap_or_default() + TimeDelta::seconds(1);
+        let behind = date.map_or(TimeDelta::zero(), |date| date + later - now);
         let left = (answer.expires_at - now - behind).to_std().unwrap_or_default();
-        Self { answer, behind, came: Instant::now(), left }
+        if left.is_zero() {
+            return Err(Error::Answer(format!("its DSN ended at {}", answer.expires_at)));
+        }
+        Ok(Self { answer, behind, came, left })
     }
 
     /// The text, in the format that was asked for.
@@ -79,6 +85,11 @@ impl Dsn {
     /// A parameter that is a text: `sslmode`, `application_name`, …
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.answer.parameters.get(name).and_then(Value::as_str)
+    }
+
+    #[cfg(feature = "sqlx-mysql")]
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.answer.parameters.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
     /// The CA to trust, PEM; none where it is the operating system's business.
@@ -138,6 +149,12 @@ impl Dsn {
         self.left.saturating_sub(self.came.elapsed()).min(by_clock)
     }
 
+    /// How long ago it ended; nothing while it is good.
+    pub(crate) fn ended_for(&self) -> Duration {
+        let by_clock = (now() + self.behind - self.answer.expires_at).to_std().unwrap_or_default();
+        self.came.elapsed().saturating_sub(self.left).max(by_clock)
+    }
+
     /// How long until it is time to ask again.
     pub(crate) fn until_refresh(&self) -> Duration {
         let overlap = (self.answer.expires_at - self.answer.refresh_after).to_std().unwrap_or_default();
@@ -167,8 +184,8 @@ impl fmt::Debug for Dsn {
     }
 }
 
-/// What this machine's clock says, for [`Dsn::remaining`] alone.
+/// What this machine's clock says.
 #[expect(clippy::disallowed_methods, reason = "a DSN ends by the world's clock, whatever a test says")]
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }

@@ -34,6 +34,9 @@ pub enum Error {
         /// What came of the last attempt to get another.
         last: Option<Arc<Error>>,
     },
+    /// The keeper has ended without being told to, by a panic or with the runtime: nobody asks for another.
+    #[error("the keeper has ended, and nobody asks")]
+    Ended,
 }
 
 /// A refusal of the broker, as RFC 9457 has it.
@@ -76,7 +79,7 @@ impl Error {
         match self {
             Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
             Self::Unreachable(_) | Self::Proof(_) | Self::Answer(_) => true,
-            Self::Setup(_) | Self::Expired { .. } => false,
+            Self::Setup(_) | Self::Expired { .. } | Self::Ended => false,
         }
     }
 

@@ -31,6 +31,6 @@ pub use dsn::Dsn;
 pub use error::{Error, Problem};
 pub use keeper::{Changes, Keeper};
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql"))]
-pub use pool::Connect;
+pub use pool::{Connect, KeptPool};
 pub use proof::Proof;
 pub use request::Request;

@@ -1,10 +1,15 @@
 //! Pools that survive a change of their credential.
 
+use std::fmt;
+use std::future::ready;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use sqlx::pool::PoolOptions;
+use sqlx::pool::{PoolConnectionMetadata, PoolOptions};
 use sqlx::{Connection, Database, Pool};
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{Dsn, Error, Keeper};
 
@@ -24,6 +29,11 @@ impl Connect for sqlx::Postgres {
             Some("disable") => PgSslMode::Disable,
             other => return Err(unknown(other)),
         };
+        // `any` asks for nothing.
+        if let Some(attrs) = dsn.parameter("target_session_attrs").filter(|attrs| *attrs != "any") {
+            let what = format!("sqlx cannot look for a server by `target_session_attrs={attrs}`");
+            return Err(Error::Setup(format!("{what}: use another endpoint")));
+        }
         let options = PgConnectOptions::new_without_pgpass()
             .host(dsn.host())
             .port(dsn.port())
@@ -49,13 +59,16 @@ impl Connect for sqlx::MySql {
             Some("DISABLED") => MySqlSslMode::Disabled,
             other => return Err(unknown(other)),
         };
+        // The password itself is for nobody but the database.
+        let is_verified = matches!(mode, MySqlSslMode::VerifyIdentity);
         let options = MySqlConnectOptions::new()
             .host(dsn.host())
             .port(dsn.port())
             .username(dsn.user())
             .password(dsn.password())
             .database(dsn.dbname())
-            .ssl_mode(mode);
+            .ssl_mode(mode)
+            .enable_cleartext_plugin(is_verified && dsn.flag("enable-cleartext-plugin"));
         Ok(match dsn.ca_pem() {
             Some(pem) => options.ssl_ca_from_pem(pem.into()),
             None => options,
@@ -67,40 +80,99 @@ fn unknown(mode: Option<&str>) -> Error {
     Error::Answer(format!("{mode:?} is no mode of TLS that this client knows: use a newer one"))
 }
 
+/// A pool whose connections always have the present credential, for as long as this lives: see [`Keeper::sqlx_pool`].
+///
+/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`] of it. A clone of
+/// the pool inside does not keep the keeper: when this is dropped, the asking ends, and such a clone opens connections only
+/// until the last credential has ended.
+pub struct KeptPool<DB: Connect> {
+    pool: Pool<DB>,
+    task: JoinHandle<()>,
+}
+
+impl<DB: Connect> Deref for KeptPool<DB> {
+    type Target = Pool<DB>;
+
+    fn deref(&self) -> &Pool<DB> {
+        &self.pool
+    }
+}
+
+impl<DB: Connect> Drop for KeptPool<DB> {
+    fn drop(&mut self) {
+        // The task has the keeper, and a clone of the pool.
+        self.task.abort();
+    }
+}
+
+impl<DB: Connect> fmt::Debug for KeptPool<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptPool").finish_non_exhaustive()
+    }
+}
+
+/// From when on connections have the present credential.
+#[derive(Clone)]
+struct Since(Arc<Mutex<Instant>>);
+
+impl Since {
+    fn set(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn holds(&self, about: &PoolConnectionMetadata) -> bool {
+        about.age <= self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
 impl Keeper {
     /// A pool of sqlx whose connections always have the present credential: a new one is used for what is opened from
-    /// then on, and what was opened with another is closed before it is given out again. The keeper lives until the pool
-    /// is closed.
+    /// then on, and what was opened with another is closed when it comes back, and at the latest before it is given out
+    /// again. The keeper lives until the pool is closed, or dropped.
     ///
-    /// `before_acquire` of the options is taken.
-    pub async fn sqlx_pool<DB: Connect>(self, options: PoolOptions<DB>) -> Result<Pool<DB>, Error>
+    /// `before_acquire` and `after_release` of the options are taken.
+    pub async fn sqlx_pool<DB: Connect>(self, options: PoolOptions<DB>) -> Result<KeptPool<DB>, Error>
     where
         DB::Connection: Send,
     {
-        let since = Arc::new(Mutex::new(Instant::now()));
-        let current = Arc::clone(&since);
-        let options = options.before_acquire(move |_, about| {
-            let since = *current.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_present = about.age <= since.elapsed();
-            Box::pin(std::future::ready(Ok(is_present)))
-        });
-        let pool = options.connect_lazy_with(DB::options(&*self.current()?)?);
-        let (followed, mut changes) = (pool.clone(), self.changes());
-        tokio::spawn(async move {
+        // First, and the options from what it has seen: no change is missed.
+        let mut changes = self.changes();
+        self.current()?;
+        let since = Since(Arc::new(Mutex::new(Instant::now())));
+        let (given, released) = (since.clone(), since.clone());
+        let options = options
+            .before_acquire(move |_, about| Box::pin(ready(Ok(given.holds(&about)))))
+            .after_release(move |_, about| Box::pin(ready(Ok(released.holds(&about)))));
+        let pool = options.connect_lazy_with(DB::options(changes.seen())?);
+        let followed = pool.clone();
+        let task = tokio::spawn(async move {
+            let mut again = None;
             loop {
-                let dsn = tokio::select! {
+                let (before, dsn) = tokio::select! {
                     () = followed.close_event() => break,
-                    dsn = changes.next() => dsn,
+                    () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {
+                        since.set();
+                        again = None;
+                        continue;
+                    }
+                    change = changes.change() => match change {
+                        Some(change) => change,
+                        None => break,
+                    },
                 };
-                let Some(dsn) = dsn else { break };
                 // What cannot be understood is left out; the pool goes on with what it has for as long as that lives.
                 if let Ok(options) = DB::options(&dsn) {
                     followed.set_connect_options(options);
-                    *since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                    since.set();
+                    // What was being opened with the one before is finished later, and seems new.
+                    again = Some(Instant::now() + OPENING.min(before.remaining() / 2));
                 }
             }
             self.stop().await;
         });
-        Ok(pool)
+        Ok(KeptPool { pool, task })
     }
 }
+
+/// How long it may take to open a connection.
+const OPENING: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::dsn::Answer;
 use crate::{Broker, Dsn, Error, Keeper};
@@ -64,13 +65,15 @@ impl Request {
         self
     }
 
-    /// How long the credential is to live, at most the role's maximum. It is then this caller's own.
+    /// How long the credential is to live, in whole seconds and at least one, at most the role's maximum. It is then
+    /// this caller's own, as with [`Request::fresh`].
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.wanted.ttl = Some(format!("{}s", ttl.as_secs()));
-        self
+        self.wanted.ttl = Some(format!("{}s", ttl.as_secs().max(1)));
+        // One that is as long as the role's would be shared.
+        self.fresh()
     }
 
-    /// A credential that is shared with nobody.
+    /// A credential that is shared with nobody. A role that has one password for all refuses this.
     pub fn fresh(mut self) -> Self {
         self.wanted.fresh = true;
         self
@@ -80,10 +83,11 @@ impl Request {
     pub async fn get(&self) -> Result<Dsn, Error> {
         let inner = &self.broker.inner;
         let url = self.broker.url(&["v1", "dsn", &self.role])?;
-        let request = match self.wanted.ttl.is_some() || self.wanted.fresh {
+        let request = match self.wanted.fresh {
             true => inner.client.post(url).json(&self.wanted),
             false => inner.client.get(url).query(&self.wanted),
         };
+        let asked = Instant::now();
         let response = self.broker.send(request).await?;
         let date = date(response.headers());
         let answer: Answer = response.json().await.map_err(|error| match error.is_decode() {
@@ -91,7 +95,7 @@ impl Request {
             true => Error::Answer("it is no DSN with its parts".to_owned()),
             false => Error::Unreachable(error.without_url()),
         })?;
-        Ok(Dsn::new(answer, date))
+        Dsn::new(answer, date, asked)
     }
 
     /// Asks until it is told to stop: see [`Keeper`]. The first DSN is waited for, and an error of it is returned.

@@ -22,18 +22,18 @@ fn application(settings: &Settings) -> Proof {
     Proof::text(settings.token("app-sdk", SystemClock.now()))
 }
 
-/// A broker that is found at the same place again, with leases that live for twenty seconds.
+/// A broker that is found at the same place again, with leases that live for so long.
 struct Restarting {
     port: Port,
     process: Process,
 }
 
 impl Restarting {
-    async fn start(mut settings: Settings) -> Self {
+    async fn start(mut settings: Settings, ttl: &str) -> Self {
         let port = Port::claim().unwrap();
         settings.config["server"]["listen"] = json!(format!("127.0.0.1:{}", port.number()));
         for role in settings.config["roles"].as_object_mut().unwrap().values_mut() {
-            (role["ttl"], role["max_ttl"]) = (json!("20s"), json!("20s"));
+            (role["ttl"], role["max_ttl"]) = (json!(ttl), json!(ttl));
         }
         Self { port, process: Process::ready(settings).await }
     }
@@ -103,10 +103,22 @@ fn what_goes_wrong_is_said_with_its_kind_and_without_secrets() {
         let nowhere = Proof::file("/nowhere/token");
         let unproven = client(&stand.url, &stand.settings, nowhere).dsn("orders-reader").await.unwrap_err();
         assert!(unproven.to_string().contains("/nowhere/token"), "{unproven}");
-        for (url, words) in [("http://broker.example.com", "https"), ("broker", "URL")] {
-            let error = Broker::builder(url).proof(Proof::text("x")).build().unwrap_err();
-            assert!(error.to_string().contains(words), "{error}");
+        for (url, words) in [
+            ("http://broker.example.com", "https"),
+            ("broker", "URL"),
+            ("https://who:hidden@broker.example.com", "user"),
+            ("https://broker.example.com?key=hidden", "query"),
+            ("https://broker.example.com#hidden", "fragment"),
+        ] {
+            let builder = Broker::builder(url).proof(Proof::text("x"));
+            assert!(!format!("{builder:?}").contains("hidden"), "{builder:?}");
+            let error = builder.build().unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains("hidden"), "{error}");
         }
+        let never = Proof::from_fn(std::future::pending::<Result<String, std::io::Error>>);
+        let waiting = Broker::builder(&stand.url).proof(never).timeout(Duration::from_millis(50));
+        let error = waiting.build().unwrap().dsn("orders-reader").await.unwrap_err();
+        assert!(matches!(error, Error::Proof(_)), "{error}");
         let error = Broker::builder(&stand.url).build().unwrap_err();
         assert!(error.to_string().contains("DSN_BROKER_TOKEN_FILE"), "{error}");
         stand.stop().await;
@@ -127,6 +139,16 @@ fn a_token_that_is_renewed_in_its_file_is_found() {
         broker.dsn("orders-reader").await.unwrap();
         stand.stop().await;
     });
+}
+
+/// Looks again and again until `done` holds, with the patience of those who wait for leases to end.
+async fn until(done: impl AsyncFn() -> bool) {
+    let looking = async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), looking).await.expect("it did not happen");
 }
 
 /// Settings with roles on Postgres and on MariaDB.

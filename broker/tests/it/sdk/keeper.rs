@@ -3,12 +3,11 @@
 use tokio::time::timeout;
 
 use super::*;
-use crate::stand::until;
 
 #[test]
 fn it_changes_in_time_and_outlives_a_broker_that_is_away() {
     run(async {
-        let restarting = Restarting::start(settings().await).await;
+        let restarting = Restarting::start(settings().await, "30s").await;
         let broker = client(
             &restarting.url(),
             &restarting.process.settings,
@@ -17,7 +16,7 @@ fn it_changes_in_time_and_outlives_a_broker_that_is_away() {
         let keeper = broker.keep("orders-request").await.unwrap();
         let mut changes = keeper.changes();
         let first = keeper.current().unwrap();
-        let second = timeout(Duration::from_secs(18), changes.next()).await.expect("in time").unwrap();
+        let second = timeout(Duration::from_secs(30), changes.next()).await.expect("in time").unwrap();
         assert_ne!(second.user(), first.user());
         assert!(!first.remaining().is_zero(), "the one before lives on");
 

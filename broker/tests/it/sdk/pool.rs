@@ -4,22 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use dsn_broker_sdk::Connect;
+use dsn_broker_sdk::{Connect, KeptPool};
 use sqlx::pool::PoolOptions;
-use sqlx::{Executor, IntoArguments, MySql, Pool, Postgres, Row as _};
+use sqlx::{Executor, IntoArguments, MySql, Postgres, Row as _};
 
 use super::*;
-use crate::stand::until;
 
 /// How many pools there are at each kind of database, with a credential each.
-const POOLS: usize = 13;
-/// How often all change; between these, the broker is killed.
-const WAVES: usize = 4;
+const POOLS: usize = 18;
+/// How often all change; before each, the broker is killed.
+const WAVES: usize = 3;
 
 #[test]
 fn a_hundred_rotations_and_three_restarts_fail_no_query() {
     run(async {
-        let mut restarting = Restarting::start(settings().await).await;
+        let mut restarting = Restarting::start(settings().await, "40s").await;
         let settings = &restarting.process.settings;
         let broker = client(&restarting.url(), settings, application(settings));
         let (done, queries) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -55,11 +54,9 @@ fn a_hundred_rotations_and_three_restarts_fail_no_query() {
             loads.iter().any(tokio::task::JoinHandle::is_finished) || rotations() >= 2 * POOLS * wave
         };
         for wave in 1..=WAVES {
+            let (port, settings) = restarting.kill().await;
+            restarting = Restarting::again(port, settings).await;
             until(async || is_over(wave)).await;
-            if wave < WAVES {
-                let (port, settings) = restarting.kill().await;
-                restarting = Restarting::again(port, settings).await;
-            }
         }
         done.store(true, Ordering::Relaxed);
         for load in loads {
@@ -72,7 +69,7 @@ fn a_hundred_rotations_and_three_restarts_fail_no_query() {
 
 /// Two queries at a time until all is done; the users whose sessions they were are noted.
 async fn load<DB: Connect>(
-    pool: Pool<DB>,
+    pool: KeptPool<DB>,
     query: &'static str,
     seen: Arc<std::sync::Mutex<HashSet<String>>>,
     done: Arc<AtomicBool>,
@@ -87,7 +84,7 @@ async fn load<DB: Connect>(
     while !done.load(Ordering::Relaxed) {
         times.tick().await;
         let (one, other) =
-            tokio::join!(sqlx::query(query).fetch_one(&pool), sqlx::query(query).fetch_one(&pool));
+            tokio::join!(sqlx::query(query).fetch_one(&*pool), sqlx::query(query).fetch_one(&*pool));
         for row in [one, other] {
             let row = row.unwrap_or_else(|error| panic!("a query failed: {error}"));
             seen.lock().unwrap().insert(row.get::<String, _>(0));
