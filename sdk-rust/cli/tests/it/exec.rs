@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Child;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStderr};
+use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 use crate::scene::{Scene, mode, run};
@@ -202,6 +204,51 @@ fn a_signal_before_there_is_a_program_leaves_nothing_behind() {
     });
 }
 
+#[test]
+fn a_broker_that_is_away_and_a_dsn_that_ends_are_told_of_and_the_program_goes_on() {
+    run(async {
+        let scene = Scene::shared().await;
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let script = format!("echo started >> {}; while :; do sleep 0.05; done", log.display());
+        let port: u16 = scene.broker_url().rsplit_once(':').unwrap().1.trim_end_matches('/').parse().unwrap();
+        let between = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = between.local_addr().unwrap();
+        let url = scene.broker_url().replace(&port.to_string(), &address.port().to_string());
+        let way = tokio::spawn(pass(between, port));
+        let mut child = scene
+            .dsn(&["exec", "orders-instance", "--", "sh", "-c", &script])
+            .env("DSN_BROKER_URL", url)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        until(&log, |lines| lines == ["started"]).await;
+        way.abort();
+        says(&mut lines, "there is no successor yet of the DSN of orders-instance").await;
+        says(&mut lines, "the DSN of orders-instance has ended, and has no successor").await;
+        assert_eq!(until(&log, |_| true).await, ["started"]);
+        let way = tokio::spawn(pass(TcpListener::bind(address).await.unwrap(), port));
+        until(&log, |lines| lines == ["started", "started"]).await;
+        terminate(&child).await;
+        assert_eq!(status(child).await.code(), Some(143));
+        way.abort();
+    });
+}
+
+/// Passes on what comes there, until it is dropped.
+async fn pass(from: TcpListener, to: u16) {
+    let mut calls = JoinSet::new();
+    loop {
+        let (mut here, _) = from.accept().await.unwrap();
+        calls.spawn(async move {
+            let mut there = TcpStream::connect(("localhost", to)).await.unwrap();
+            // Either may hang up as it likes.
+            let _ = copy_bidirectional(&mut here, &mut there).await;
+        });
+    }
+}
+
 async fn terminate(child: &Child) {
     kill(child, "TERM").await;
 }
@@ -218,7 +265,10 @@ async fn status(mut child: Child) -> ExitStatus {
 
 /// What it says on its standard error, up to the line with these words; what comes after goes nowhere.
 async fn said(child: &mut Child, words: &str) -> Vec<String> {
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    says(&mut BufReader::new(child.stderr.take().unwrap()).lines(), words).await
+}
+
+async fn says(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> Vec<String> {
     let reading = async {
         let mut said = Vec::new();
         while let Some(line) = lines.next_line().await.unwrap() {

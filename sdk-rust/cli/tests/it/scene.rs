@@ -83,6 +83,10 @@ impl Scene {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
+    pub fn broker_url(&self) -> &str {
+        self.broker.url()
+    }
+
     pub fn ca_pem(&self) -> &str {
         self.world.ca().pem()
     }
