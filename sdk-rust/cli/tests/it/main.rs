@@ -51,7 +51,8 @@ fn a_session_is_opened_with_psql_and_its_exit_code_is_passed_on() {
             ])
             .output();
         let said = String::from_utf8(session.await.unwrap().stdout).unwrap();
-        assert!(said.starts_with("dsn_") && !said.contains("DSN_BROKER_"), "{said}");
+        assert!(said.starts_with("dsn_") && said.contains("PGSERVICEFILE="), "{said}");
+        assert!(!said.contains("DSN_BROKER_"), "{said}");
         let refused =
             scene.dsn(&["psql", "orders-reader", "--", "-XAtc", "nonsense"]).output().await.unwrap();
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
