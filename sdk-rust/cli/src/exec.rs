@@ -1,6 +1,8 @@
 //! A program with DSNs in its environment or in files, which are kept good while it runs.
 
+use std::fmt::{self, Display};
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 use std::str::FromStr;
@@ -8,20 +10,22 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use dsn_broker_sdk::{Broker, Changes, Dsn, Keeper};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::{Wanted, ca, show};
+use crate::ca::{self, Readers};
+use crate::{Wanted, show};
 
 /// Run a program.
 #[derive(Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Exec {
     /// A role, whose DSN the program finds in DATABASE_URL; or VARIABLE=ROLE; or a file: /PATH=ROLE.
     #[arg(required = true)]
@@ -29,7 +33,7 @@ pub(crate) struct Exec {
     #[command(flatten)]
     wanted: Wanted,
     /// What becomes of the program when a DSN has changed; files are written anew before. A restart is for programs that read
-    /// their environment once.
+    /// their environment once. A program that has ended by itself is not started again.
     #[arg(long, default_value = "restart")]
     on_change: OnChange,
     /// How long the program may take to end before it is killed, in seconds.
@@ -60,10 +64,19 @@ struct Place {
     role: String,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum To {
     Variable(String),
     File(PathBuf),
+}
+
+impl Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => f.write_str(name),
+            Self::File(file) => file.display().fmt(f),
+        }
+    }
 }
 
 impl FromStr for Place {
@@ -74,7 +87,9 @@ impl FromStr for Place {
             None => (To::Variable("DATABASE_URL".to_owned()), text),
             Some((file, role)) if file.starts_with('/') => (To::File(file.into()), role),
             Some((name, _))
-                if name.is_empty() || !name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_') =>
+                if name.is_empty()
+                    || name.starts_with(|first: char| first.is_ascii_digit())
+                    || !name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_') =>
             {
                 return Err(format!("`{name}` is neither the name of a variable nor an absolute path"));
             }
@@ -88,120 +103,292 @@ impl FromStr for Place {
 struct Kept {
     place: Place,
     keeper: Keeper,
+    /// Where the database's CA is, if it is a private one.
+    ca: Option<PathBuf>,
+    /// What the program has.
+    given: Arc<Dsn>,
+    /// Whether it was said that there is no successor.
+    is_late: bool,
+    /// Whether it was said that it has ended.
+    has_ended: bool,
+}
+
+/// A program that runs, and what it runs with.
+struct Running<'a> {
+    exec: &'a Exec,
+    kept: Vec<Kept>,
+    signals: Signals,
+    child: Child,
+    /// When to look for what has changed.
+    due: Option<Instant>,
+    /// Whether the program was told to end for good.
+    is_ending: bool,
+    /// What went wrong with the last change, so that it is said once.
+    wrong: Option<String>,
 }
 
 impl Exec {
     pub(crate) async fn run(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
-        let folder = ca::folder()?;
-        let (sender, mut changes) = mpsc::channel(16);
-        let mut kept = Vec::new();
-        for place in &self.roles {
-            let keeper = keep(broker, &self.wanted, &place.role, &folder).await?;
-            tokio::spawn(follow(keeper.changes(), sender.clone()));
-            kept.push(Kept { place: place.clone(), keeper });
-        }
-        write_files(&kept)?;
-        let mut child = self.start(&kept)?;
+        self.check()?;
         let mut signals = Signals::new()?;
-        loop {
-            tokio::select! {
-                status = child.wait() => return Ok(code(status?)),
-                number = signals.next() => send(&child, number),
-                Some(role) = changes.recv() => {
-                    // Several that change together are one change.
-                    sleep(TOGETHER).await;
-                    while changes.try_recv().is_ok() {}
-                    show::note(&format!("the DSN of {role} has changed"));
-                    write_files(&kept)?;
-                    match self.on_change {
-                        OnChange::Nothing => {}
-                        OnChange::Hup => send(&child, Signal::HUP),
-                        OnChange::Usr1 => send(&child, Signal::USR1),
-                        OnChange::Restart => {
-                            if let Some(status) = self.end(&mut child, &mut signals).await? {
-                                return Ok(status);
-                            }
-                            child = self.start(&kept)?;
-                        }
-                    }
-                }
+        let folder = ca::folder()?;
+        let mut kept = signals.unless(self.keep(broker, &folder)).await?;
+        let changed = Arc::new(Notify::new());
+        for it in &mut kept {
+            tokio::spawn(follow(it.keeper.changes(), Arc::clone(&it.given), Arc::clone(&changed)));
+            // The first may have changed while the last was waited for.
+            it.given = it.fresh()?;
+        }
+        let child = self.start(&kept)?;
+        let running = Running { exec: self, kept, signals, child, due: None, is_ending: false, wrong: None };
+        running.run(&changed).await
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for (index, place) in self.roles.iter().enumerate() {
+            if let Some(other) = self.roles.iter().take(index).find(|other| other.to == place.to) {
+                let (to, first, second) = (&place.to, &other.role, &place.role);
+                bail!("{to} cannot have the DSNs of both {first} and {second}: name another, VARIABLE=ROLE");
             }
         }
+        Ok(())
+    }
+
+    async fn keep(&self, broker: &Broker, folder: &TempDir) -> anyhow::Result<Vec<Kept>> {
+        let mut kept = Vec::new();
+        for place in &self.roles {
+            let (request, ca) = ca::request(broker, &self.wanted, &place.role, folder.path()).await?;
+            let keeper = request.keep().await.with_context(|| format!("no DSN of role `{}`", place.role))?;
+            let given = keeper.current()?;
+            kept.push(Kept { place: place.clone(), keeper, ca, given, is_late: false, has_ended: false });
+        }
+        Ok(kept)
     }
 
     fn start(&self, kept: &[Kept]) -> anyhow::Result<Child> {
         let (program, arguments) = self.command.split_first().context("no program")?;
         let mut command = Command::new(program);
-        command.args(arguments).kill_on_drop(true);
-        for Kept { place, keeper } in kept {
+        command.args(arguments);
+        // The program has its DSNs, and no right to ask for more.
+        forget(&mut command, |name| name.starts_with("DSN_BROKER_"));
+        for Kept { place, given, .. } in kept {
             if let To::Variable(name) = &place.to {
-                command.env(name, keeper.current()?.text());
+                command.env(name, given.text());
             }
         }
-        // The program has its DSNs, and no right to ask for more.
-        command.env_remove("DSN_BROKER_TOKEN");
-        command.spawn().with_context(|| format!("{program} does not start"))
+        spawn(command)
+    }
+}
+
+impl Running<'_> {
+    async fn run(mut self, changed: &Notify) -> anyhow::Result<ExitCode> {
+        let mut looks = interval(AGAIN);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // A program that has ended is not told or started again, whatever else there is.
+                biased;
+                status = self.child.wait() => return Ok(code(status?)),
+                number = self.signals.next() => {
+                    self.is_ending |= is_end(number);
+                    send(&self.child, number);
+                }
+                // Several that change together are one change.
+                () = changed.notified() => {
+                    let soon = Instant::now() + TOGETHER;
+                    self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+                }
+                () = sleep_until(self.due.unwrap_or_else(Instant::now)), if self.due.is_some() => {
+                    if let Some(code) = self.renew().await? {
+                        return Ok(code);
+                    }
+                }
+                _ = looks.tick() => self.kept.iter_mut().for_each(Kept::look),
+            }
+        }
     }
 
-    /// Ends the program, to start it again. A signal meanwhile is meant for good: then this answers how it ended.
-    async fn end(&self, child: &mut Child, signals: &mut Signals) -> anyhow::Result<Option<ExitCode>> {
-        send(child, Signal::TERM);
-        let ended = tokio::select! {
-            ended = timeout(Duration::from_secs(self.grace), child.wait()) => ended,
-            number = signals.next() => {
-                send(child, number);
-                return Ok(Some(code(child.wait().await?)));
+    /// Gives the program what has changed. Answers how it ended, if it did for good.
+    async fn renew(&mut self) -> anyhow::Result<Option<ExitCode>> {
+        let (fresh, is_whole) = self.fresh();
+        if self.kept.iter().zip(&fresh).all(|(kept, fresh)| kept.given.text() == fresh.text()) {
+            return Ok(None);
+        }
+        match self.exec.on_change {
+            OnChange::Nothing => self.give(fresh),
+            OnChange::Hup => {
+                self.give(fresh);
+                send(&self.child, Signal::HUP);
             }
-        };
-        match ended {
-            Ok(status) => drop(status?),
-            Err(_) => child.kill().await?,
+            OnChange::Usr1 => {
+                self.give(fresh);
+                send(&self.child, Signal::USR1);
+            }
+            // It goes on with what it has, until all is there.
+            OnChange::Restart if !is_whole => {}
+            OnChange::Restart if self.is_ending => {
+                show::note("the program was told to end, and is not started again");
+            }
+            OnChange::Restart => {
+                self.give(fresh);
+                if let Some(code) = self.end().await? {
+                    return Ok(Some(code));
+                }
+                // It may have taken its time. Where one cannot be had now, there is that of before.
+                let (fresh, _) = self.fresh();
+                self.give(fresh);
+                self.child = self.exec.start(&self.kept)?;
+            }
         }
         Ok(None)
     }
+
+    /// The present DSNs, in their files, or those that the program has where that fails; and whether none failed.
+    fn fresh(&mut self) -> (Vec<Arc<Dsn>>, bool) {
+        let mut wrong = None;
+        let mut fresh = Vec::new();
+        for kept in &self.kept {
+            fresh.push(kept.fresh().unwrap_or_else(|error| {
+                wrong = Some(format!("the program keeps its DSN of {}: {error:#}", kept.place.role));
+                Arc::clone(&kept.given)
+            }));
+        }
+        if let Some(wrong) = wrong.as_ref().filter(|wrong| self.wrong.as_ref() != Some(wrong)) {
+            show::note(wrong);
+        }
+        self.due = wrong.as_ref().map(|_| Instant::now() + AGAIN);
+        self.wrong = wrong;
+        (fresh, self.wrong.is_none())
+    }
+
+    fn give(&mut self, fresh: Vec<Arc<Dsn>>) {
+        for (kept, fresh) in self.kept.iter_mut().zip(fresh) {
+            kept.given = fresh;
+        }
+    }
+
+    /// Ends the program, to start it again. Answers how it ended, if it did by itself or was told to end for good.
+    async fn end(&mut self) -> anyhow::Result<Option<ExitCode>> {
+        if let Some(status) = self.child.try_wait()? {
+            return Ok(Some(code(status)));
+        }
+        send(&self.child, Signal::TERM);
+        let deadline = Instant::now() + Duration::from_secs(self.exec.grace);
+        let status = loop {
+            tokio::select! {
+                // A signal that has come must not be lost to the next program.
+                biased;
+                number = self.signals.next() => {
+                    self.is_ending |= is_end(number);
+                    send(&self.child, number);
+                }
+                status = self.child.wait() => break status?,
+                () = sleep_until(deadline) => {
+                    self.child.start_kill()?;
+                    break self.child.wait().await?;
+                }
+            }
+        };
+        Ok(self.is_ending.then(|| code(status)))
+    }
 }
 
-async fn keep(broker: &Broker, wanted: &Wanted, role: &str, folder: &TempDir) -> anyhow::Result<Keeper> {
-    let request = ca::request(broker, wanted, role, folder.path()).await?;
-    request.keep().await.with_context(|| format!("no DSN of role `{role}`"))
+impl Kept {
+    /// The present DSN. Where that is wanted in a file, it is there; and so is the CA.
+    fn fresh(&self) -> anyhow::Result<Arc<Dsn>> {
+        let dsn = self.keeper.current()?;
+        if let (Some(file), Some(pem)) = (&self.ca, dsn.ca_pem()) {
+            ca::replace(file, pem, Readers::Everyone)?;
+        }
+        if let To::File(file) = &self.place.to {
+            ca::replace(file, dsn.text(), Readers::Owner)?;
+        }
+        Ok(dsn)
+    }
+
+    /// Says it once when there is no successor, and when there is no DSN any more.
+    fn look(&mut self) {
+        let role = &self.place.role;
+        let error = self.keeper.last_error();
+        if let Some(error) = error.clone().filter(|_| !self.is_late) {
+            let error = anyhow::Error::new(error);
+            show::note(&format!("there is no successor yet of the DSN of {role}: {error:#}"));
+        }
+        self.is_late = error.is_some();
+        let ended = self.keeper.current().err();
+        self.has_ended = ended.is_some()
+            && (self.has_ended || {
+                show::note(&format!("the DSN of {role} has ended, and has no successor"));
+                true
+            });
+    }
 }
 
-async fn follow(mut changes: Changes, sender: mpsc::Sender<String>) {
+/// Tells of changes of what a program is given.
+async fn follow(mut changes: Changes, mut before: Arc<Dsn>, changed: Arc<Notify>) {
     while let Some(dsn) = changes.next().await {
-        if sender.send(dsn.role().to_owned()).await.is_err() {
-            return;
+        // It may be the same that lives longer.
+        if dsn.text() != before.text() {
+            show::note(&format!("the DSN of {} has changed", dsn.role()));
         }
+        changed.notify_one();
+        before = dsn;
     }
-}
-
-fn write_files(kept: &[Kept]) -> anyhow::Result<()> {
-    for Kept { place, keeper } in kept {
-        if let To::File(file) = &place.to {
-            let dsn: Arc<Dsn> = keeper.current()?;
-            ca::replace(file, dsn.text())?;
-        }
-    }
-    Ok(())
 }
 
 /// Runs a program to its end.
-pub(crate) async fn wait(mut command: Command) -> anyhow::Result<ExitCode> {
-    let name = command.as_std().get_program().to_string_lossy().into_owned();
-    let mut child = command.kill_on_drop(true).spawn().with_context(|| format!("{name} does not start"))?;
-    let mut signals = Signals::new()?;
+pub(crate) async fn wait(mut command: Command, mut signals: Signals) -> anyhow::Result<ExitCode> {
+    forget(&mut command, |name| name.starts_with("DSN_BROKER_"));
+    let mut child = spawn(command)?;
     loop {
         tokio::select! {
+            biased;
             status = child.wait() => return Ok(code(status?)),
             number = signals.next() => send(&child, number),
         }
     }
 }
 
+/// Keeps variables of this process from a program.
+pub(crate) fn forget(command: &mut Command, is_meant: impl Fn(&str) -> bool) {
+    for (name, _) in std::env::vars_os() {
+        if is_meant(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn spawn(mut command: Command) -> anyhow::Result<Child> {
+    let child = command.kill_on_drop(true).spawn();
+    child.map_err(|error| {
+        let code = if error.kind() == ErrorKind::NotFound { 127 } else { 126 };
+        let what = format!("{} does not start", command.as_std().get_program().to_string_lossy());
+        anyhow::Error::new(error).context(Failure { code, what })
+    })
+}
+
+/// A failure with an exit code of its own.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    what: String,
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
 /// The signals that are meant for the program.
-struct Signals([(Signal, Stream); 6]);
+///
+/// They are waited for before there is a secret on the disk: none ends this process where it stands from then on.
+pub(crate) struct Signals([(Signal, Stream); 6]);
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let stream = |number: Signal| anyhow::Ok((number, signal(SignalKind::from_raw(number.as_raw()))?));
         Ok(Self([
             stream(Signal::TERM)?,
@@ -211,6 +398,22 @@ impl Signals {
             stream(Signal::USR1)?,
             stream(Signal::USR2)?,
         ]))
+    }
+
+    /// What the work comes to, unless a signal comes before there is a program to get it.
+    pub(crate) async fn unless<T>(
+        &mut self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            done = work => done,
+            number = self.next() => {
+                let number = number.as_raw();
+                let code = u8::try_from(128 + number).unwrap_or(u8::MAX);
+                let what = format!("ended by signal {number} before the program was started");
+                Err(Failure { code, what }.into())
+            }
+        }
     }
 
     async fn next(&mut self) -> Signal {
@@ -224,6 +427,11 @@ impl Signals {
         })
         .await
     }
+}
+
+/// Whether a signal means the end for good.
+fn is_end(number: Signal) -> bool {
+    [Signal::TERM, Signal::INT, Signal::QUIT].contains(&number)
 }
 
 fn send(child: &Child, number: Signal) {
@@ -247,3 +455,10 @@ fn code(status: ExitStatus) -> ExitCode {
 
 /// How long to wait for others after a change.
 const TOGETHER: Duration = Duration::from_secs(1);
+
+/// How long to wait after a change that failed, and from one look at the keepers to the next.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What the exit code says.
+pub(crate) const EXIT_CODES: &str = "The exit code is the program's, 128 and the number of the signal that ended it, 127 if \
+there is no such program, 126 if it cannot be started, 2 if the arguments are wrong, and 125 for all else that fails before.";

@@ -89,11 +89,18 @@ impl Wanted {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Cli::parse().command).await {
+    let command = Cli::parse().command;
+    // A program's own failures are told apart from those of this, as env(1) does.
+    let runs_program = matches!(command, Command::Exec(_) | Command::Psql(_) | Command::Mysql(_));
+    match run(command).await {
         Ok(code) => code,
         Err(error) => {
             show::error(&error);
-            ExitCode::FAILURE
+            match error.downcast_ref::<exec::Failure>() {
+                Some(failure) => ExitCode::from(failure.code),
+                None if runs_program => ExitCode::from(125),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -122,7 +129,7 @@ impl Get {
         }
         let dsn = request.get().await?;
         if let (true, Some(file), Some(pem)) = (self.write_ca, &self.ca_file, dsn.ca_pem()) {
-            ca::replace(file, pem)?;
+            ca::replace(file, pem, ca::Readers::Everyone)?;
         }
         show::text(dsn.text())
     }

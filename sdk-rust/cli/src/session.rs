@@ -1,15 +1,20 @@
 //! A session by hand.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use dsn_broker_sdk::Broker;
+use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::{Wanted, ca, exec};
+use crate::Wanted;
+use crate::ca::{self, Readers};
+use crate::exec::{self, EXIT_CODES, Signals};
 
 /// Open a session.
 #[derive(Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Session {
     /// The role.
     role: String,
@@ -24,28 +29,36 @@ pub(crate) struct Session {
 impl Session {
     /// With psql, which reads a file that only its owner can: no secret is among its arguments.
     pub(crate) async fn psql(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
+        let mut signals = Signals::new()?;
         let folder = ca::folder()?;
-        let request = ca::request(broker, &self.wanted("pg-service"), &self.role, folder.path()).await?;
-        let file = folder.path().join("pg_service.conf");
-        ca::replace(&file, request.get().await?.text())?;
+        let file = signals.unless(self.file(broker, "pg-service", &folder)).await?;
         let mut client = Command::new("psql");
+        // What the file does not say is not for the environment to say, but for how things look.
+        exec::forget(&mut client, |name| name.starts_with("PG") && !LOOKS.contains(&name));
         client.env("PGSERVICEFILE", &file).arg("service=dsn").args(&self.arguments);
-        exec::wait(client).await
+        exec::wait(client, signals).await
     }
 
     /// With the client of MariaDB, which reads a file that only its owner can.
     pub(crate) async fn mysql(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
+        let mut signals = Signals::new()?;
         let folder = ca::folder()?;
-        let request = ca::request(broker, &self.wanted("my-cnf"), &self.role, folder.path()).await?;
-        let file = folder.path().join("my.cnf");
-        ca::replace(&file, request.get().await?.text())?;
+        let file = signals.unless(self.file(broker, "my-cnf", &folder)).await?;
         let mut client = Command::new("mariadb");
         // No other file may weaken what this one says.
         client.arg(format!("--defaults-file={}", file.display())).args(&self.arguments);
-        exec::wait(client).await
+        exec::wait(client, signals).await
     }
 
-    fn wanted(&self, format: &str) -> Wanted {
-        Wanted { format: format.to_owned(), endpoint: self.endpoint.clone(), os: None }
+    /// The file that the client reads.
+    async fn file(&self, broker: &Broker, format: &str, folder: &TempDir) -> anyhow::Result<PathBuf> {
+        let wanted = Wanted { format: format.to_owned(), endpoint: self.endpoint.clone(), os: None };
+        let (request, _) = ca::request(broker, &wanted, &self.role, folder.path()).await?;
+        let file = folder.path().join(format);
+        ca::replace(&file, request.get().await?.text(), Readers::Owner)?;
+        Ok(file)
     }
 }
+
+/// What of libpq's environment changes nothing of who is spoken to, and how.
+const LOOKS: [&str; 5] = ["PGCLIENTENCODING", "PGCONNECT_TIMEOUT", "PGDATESTYLE", "PGLOCALEDIR", "PGTZ"];

@@ -22,6 +22,13 @@ fn a_dsn_is_printed_for_a_driver_and_its_ca_is_put_beside_it() {
         let ca = ca.to_str().unwrap();
         let dsn = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--write-ca"]).await;
         assert_eq!(std::fs::read_to_string(ca).unwrap(), scene.ca_pem());
+        assert_eq!(scene::mode(ca.as_ref()), 0o644, "it is no secret");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let refused =
+            scene.dsn(&["get", "orders-reader", "--ca-file", link.to_str().unwrap(), "--write-ca"]).output();
+        let refused = String::from_utf8(refused.await.unwrap().stderr).unwrap();
+        assert!(refused.contains("it is a symbolic link"), "{refused}");
         assert!(scene.psql(&dsn, "select current_user").await.starts_with("dsn_"), "{dsn}");
         let driver = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--format", "psycopg"]).await;
         assert_eq!(dsn, driver, "it is the same credential, and the same text");
@@ -35,8 +42,17 @@ fn a_dsn_is_printed_for_a_driver_and_its_ca_is_put_beside_it() {
 fn a_session_is_opened_with_psql_and_its_exit_code_is_passed_on() {
     run(async {
         let scene = Scene::shared().await;
-        let said = scene.succeeds(&["psql", "orders-reader", "--", "-XAtc", "select current_user"]).await;
-        assert!(said.starts_with("dsn_"), "{said}");
+        let session = scene
+            .dsn(&["psql", "orders-reader", "--", "-XAtc", "select current_user", "-c", r"\! env"])
+            .envs([
+                ("PGHOSTADDR", "127.255.255.254"),
+                ("PGOPTIONS", "-c role=nobody"),
+                ("PGSERVICE", "other"),
+            ])
+            .output();
+        let said = String::from_utf8(session.await.unwrap().stdout).unwrap();
+        assert!(said.starts_with("dsn_") && said.contains("PGSERVICEFILE="), "{said}");
+        assert!(!said.contains("DSN_BROKER_"), "{said}");
         let refused =
             scene.dsn(&["psql", "orders-reader", "--", "-XAtc", "nonsense"]).output().await.unwrap();
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
@@ -47,21 +63,42 @@ fn a_session_is_opened_with_psql_and_its_exit_code_is_passed_on() {
 fn what_is_wrong_is_said_with_what_to_do() {
     run(async {
         let scene = Scene::shared().await;
-        for (arguments, words) in [
-            (&["get", "orders-nowhere"][..], "forbidden"),
-            (&["get", "orders-reader"], "ca_file=/path"),
-            (&["get", "orders-reader", "--format", "aiomysql"], "is not offered"),
+        for (arguments, code, words) in [
+            (&["get", "orders-nowhere"][..], 1, "forbidden"),
+            (&["get", "orders-reader"], 1, "ca_file=/path"),
+            (&["get", "orders-reader", "--format", "aiomysql"], 1, "is not offered"),
             (
                 &["exec", "no/path=orders-reader", "--", "true"],
+                2,
                 "neither the name of a variable nor an absolute path",
             ),
-            (&["exec", "orders-reader", "--", "/no/such/program"], "/no/such/program does not start"),
+            (
+                &["exec", "1ST_URL=orders-reader", "--", "true"],
+                2,
+                "neither the name of a variable nor an absolute path",
+            ),
+            (
+                &["exec", "orders-reader", "orders-request", "--", "true"],
+                125,
+                "DATABASE_URL cannot have the DSNs of both orders-reader and orders-request",
+            ),
+            (
+                &["exec", "/run/dsn=orders-reader", "/run/dsn=orders-request", "--", "true"],
+                125,
+                "/run/dsn cannot have the DSNs of both",
+            ),
+            (&["exec", "orders-nowhere", "--", "true"], 125, "forbidden"),
+            (&["psql", "orders-nowhere"], 125, "forbidden"),
+            (&["exec", "orders-reader", "--", "/no/such/program"], 127, "/no/such/program does not start"),
+            (&["exec", "orders-reader", "--", "/"], 126, "/ does not start"),
         ] {
             let said = scene.dsn(arguments).output().await.unwrap();
             let words_said = String::from_utf8(said.stderr).unwrap();
-            assert!(!said.status.success() && words_said.contains(words), "{arguments:?}: {words_said}");
+            assert!(words_said.contains(words), "{arguments:?}: {words_said}");
+            assert_eq!(said.status.code(), Some(code), "{arguments:?}: {words_said}");
             assert!(said.stdout.is_empty());
         }
+        assert!(scene.succeeds(&["exec", "--help"]).await.contains("126 if it cannot be started"));
         let said = scene.dsn(&["whoami"]).env_remove("DSN_BROKER_URL").output().await.unwrap();
         assert!(String::from_utf8(said.stderr).unwrap().contains("DSN_BROKER_URL is not set"));
     });

@@ -43,7 +43,7 @@ impl Scene {
         };
         let mut configuration = Configuration::usual(&world, databases).unwrap();
         // These change while a test looks.
-        configuration.merge(&json!({ "roles": { "orders-instance": { "ttl": "10s", "max_ttl": "10s", "share": "request" } } }));
+        configuration.merge(&json!({ "roles": { "orders-instance": { "ttl": "20s", "max_ttl": "20s", "share": "request" } } }));
         configuration.write().unwrap();
         let migrated =
             Command::new(broker()).arg("migrate").arg("--config").arg(configuration.file()).output();
@@ -83,6 +83,10 @@ impl Scene {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
+    pub fn broker_url(&self) -> &str {
+        self.broker.url()
+    }
+
     pub fn ca_pem(&self) -> &str {
         self.world.ca().pem()
     }
@@ -90,6 +94,11 @@ impl Scene {
     pub fn ca_path(&self) -> &str {
         self.world.ca_path().to_str().unwrap()
     }
+}
+
+/// Who may do what with a file.
+pub fn mode(file: &Path) -> u32 {
+    std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(file).unwrap()) & 0o777
 }
 
 /// The broker, which is built beside the command.
