@@ -31,7 +31,7 @@ fn a_dsn_is_printed_for_a_driver_and_its_ca_is_put_beside_it() {
         assert!(refused.contains("it is a symbolic link"), "{refused}");
         assert!(scene.psql(&dsn, "select current_user").await.starts_with("dsn_"), "{dsn}");
         let driver = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--format", "psycopg"]).await;
-        assert_eq!(dsn, driver, "it is the same credential, and the same text");
+        assert_eq!(driver, format!("{dsn}&gssencmode=disable"), "it is the same credential");
         let json = scene.succeeds(&["get", "orders-reader", "--format", "json"]).await;
         let parts: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(parts["ca_pem"], scene.ca_pem());
