@@ -185,16 +185,6 @@ impl<'a> Asked<'a, '_> {
         {
             return Err(self.not("cannot say `target_session_attrs`, which this endpoint needs"));
         }
-        let hears_of_files = reader.name(Parameter::Sslrootcert).is_some() || reader.ca == Ca::Elsewhere;
-        if target.ca_file.is_some()
-            && target.trust == Trust::System
-            && target.mode != Mode::Plaintext
-            && !hears_of_files
-        {
-            return Err(self.not(
-                "cannot name a file of roots: leave ca_file out, and what the driver trusts by itself counts",
-            ));
-        }
         Ok(())
     }
 
