@@ -6,7 +6,6 @@
 //!
 //! How to add a format: `dsn/README.md`.
 
-mod ado;
 mod error;
 mod format;
 mod formats;

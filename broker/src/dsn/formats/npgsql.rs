@@ -4,10 +4,9 @@ use crate::dsn::Parameter::{
     ApplicationName, ChannelBinding, ConnectTimeout, Dbname, Host, Password, Port, Sslmode, Sslnegotiation,
     Sslrootcert, User,
 };
-use crate::dsn::Value;
-use crate::dsn::ado::{self, ado};
 use crate::dsn::formats::{LIBPQ, Reader, Spec, TEXT};
 use crate::dsn::reader::{Modes, Pooled, Roots, Seen, When};
+use crate::dsn::{Settings, Value};
 
 pub(in crate::dsn) const SPEC: Spec = Spec {
     media_type: TEXT,
@@ -22,8 +21,8 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
             (Dbname, "Database"),
             (Sslmode, "SSL Mode"),
             (Sslrootcert, "Root Certificate"),
-            (Sslnegotiation, ado::SSL_NEGOTIATION),
-            (ChannelBinding, ado::CHANNEL_BINDING),
+            (Sslnegotiation, SSL_NEGOTIATION),
+            (ChannelBinding, CHANNEL_BINDING),
             (ConnectTimeout, "Timeout"),
             (ApplicationName, "Application Name"),
         ],
@@ -33,7 +32,9 @@ pub(in crate::dsn) const SPEC: Spec = Spec {
         roots: Roots::Silence,
         takes: |parameter, text| match parameter {
             ConnectTimeout => text.parse::<u32>().is_ok_and(|seconds| seconds <= LONGEST_TIMEOUT),
-            _ => ado::takes(parameter, text),
+            // They come in lists, with ports, or as paths of sockets.
+            Host => !text.contains([',', '/', '\\', ' ']),
+            _ => true,
         },
         pooled: Pooled::InText(&[
             ("No Reset On Close", Value::Flag(true)),
@@ -52,7 +53,7 @@ using Npgsql;
 
 await using var dataSource = NpgsqlDataSource.Create(dsn);
 await using var connection = await dataSource.OpenConnectionAsync();",
-        render: ado,
+        render,
         ..LIBPQ
     }),
     mysql: None,
@@ -60,3 +61,25 @@ await using var connection = await dataSource.OpenConnectionAsync();",
 
 /// In seconds; it refuses more.
 const LONGEST_TIMEOUT: u32 = 1024;
+
+/// What is said of libpq's parameters of these names has one value.
+const SSL_NEGOTIATION: &str = "SSL Negotiation";
+const CHANNEL_BINDING: &str = "Channel Binding";
+
+/// `Key="value";…`, each value in quotes
+/// (<https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax>).
+fn render(settings: &Settings<'_>) -> String {
+    let mut text = String::with_capacity(512);
+    for (name, value) in settings.expose() {
+        let value = match name {
+            SSL_NEGOTIATION => Value::Text("Direct"),
+            CHANNEL_BINDING => Value::Text("Require"),
+            _ => value,
+        };
+        text.extend([name, "=\""]);
+        value.with_text(|value| text.push_str(&value.replace('"', "\"\"")));
+        text.push_str("\";");
+    }
+    text.pop();
+    text
+}
