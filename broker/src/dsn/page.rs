@@ -61,29 +61,20 @@ fn push_reader(blocks: &mut Vec<String>, format: Format, protocol: Protocol, rea
     };
     blocks.push(format!("**{}**: {} ({seen}).", protocol.as_str(), reader.driver));
     blocks.push(format!("```text\n{}\n```", example(format, protocol, reader).trim_end()));
-    let fence = format.language().fence();
-    let mut code = |code: &str| blocks.push(format!("```{fence}\n{code}\n```"));
-    if !reader.open.is_empty() {
-        code(reader.open);
-    }
-    if let Some(lines) = reader.open_private {
-        blocks.push("Where the CA is a private one:".to_owned());
-        blocks.push(format!("```{fence}\n{lines}\n```"));
-    }
-    if let Some(lines) = reader.open_cleartext {
-        blocks.push("Where the server is shown a token itself (`mysql_clear_password`):".to_owned());
-        blocks.push(format!("```{fence}\n{lines}\n```"));
-    }
-    match reader.pooled {
-        Pooled::InCode(lines) => {
-            blocks.push("At a pooled endpoint:".to_owned());
-            blocks.push(format!("```{fence}\n{lines}\n```"));
+    for (place, lines) in [
+        (None, Some(reader.open).filter(|lines| !lines.is_empty())),
+        (Some("Where the CA is a private one:"), reader.open_private),
+        (Some("Where the server is shown a token itself (`mysql_clear_password`):"), reader.open_cleartext),
+        (Some("At a pooled endpoint:"), reader.open_pooled()),
+    ] {
+        if let Some(lines) = lines {
+            blocks.extend(place.map(str::to_owned));
+            blocks.push(format!("```{}\n{lines}\n```", format.language().fence()));
         }
-        Pooled::InText(pairs) => {
-            let names: Vec<_> = pairs.iter().map(|(name, _)| format!("`{name}`")).collect();
-            blocks.push(format!("At a pooled endpoint the text also has {}.", names.join(" and ")));
-        }
-        Pooled::Fits | Pooled::Needs(_) => {}
+    }
+    if let Pooled::InText(pairs) = reader.pooled {
+        let names: Vec<_> = pairs.iter().map(|(name, _)| format!("`{name}`")).collect();
+        blocks.push(format!("At a pooled endpoint the text also has {}.", names.join(" and ")));
     }
     blocks.push(if reader.ca == Ca::Elsewhere || format.is_for_proxies() {
         "What it says is not how its reader verifies a server for you.".to_owned()

@@ -209,13 +209,18 @@ impl Reader {
         Capabilities { channel_binding, direct_tls, timeout, ca, credentials }
     }
 
+    /// The lines that open a session through a pooler, if they are others then.
+    pub fn open_pooled(&self) -> Option<&'static str> {
+        match self.pooled {
+            Pooled::InCode(code) => Some(code),
+            _ => None,
+        }
+    }
+
     /// The lines that open a session with this target.
     pub(super) fn code(&self, target: &Target<'_>) -> &'static str {
         let is_private = matches!(target.trust, Trust::Private { .. }) && target.mode != Mode::Plaintext;
-        let pooled = match self.pooled {
-            Pooled::InCode(code) if target.pooled => Some(code),
-            _ => None,
-        };
+        let pooled = self.open_pooled().filter(|_| target.pooled);
         let cleartext = self.open_cleartext.filter(|_| target.cleartext);
         cleartext.or(pooled).or(self.open_private.filter(|_| is_private)).unwrap_or(self.open)
     }

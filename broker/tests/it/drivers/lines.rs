@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use dsn_broker::dsn::reader::Pooled;
 use dsn_broker::dsn::{Format, Language};
 use dsn_broker::model::Protocol;
 
@@ -14,11 +13,8 @@ pub(super) fn are_in_the_program(language: Language, folder: &Path, extension: &
     for format in Format::ALL.iter().filter(|format| format.language() == language) {
         let readers = [Protocol::Postgres, Protocol::Mysql].map(|protocol| format.reader(protocol));
         for reader in readers.into_iter().flatten() {
-            let pooled = match reader.pooled {
-                Pooled::InCode(code) => Some(code),
-                _ => None,
-            };
-            for code in [Some(reader.open), reader.open_private, pooled].into_iter().flatten() {
+            let all = [Some(reader.open), reader.open_private, reader.open_cleartext, reader.open_pooled()];
+            for code in all.into_iter().flatten() {
                 let code = unindented(code);
                 let (imports, body) = apart(&code);
                 let has = |source: &String| source.contains(imports) && source.contains(body);
@@ -32,9 +28,9 @@ fn unindented(code: &str) -> String {
     code.lines().map(|line| line.trim().to_owned() + "\n").collect()
 }
 
-/// The imports, up to the empty line after the last of them, and the rest.
+/// The imports, up to the empty line after the last of them, and the rest. Functions of Rust have theirs within.
 fn apart(code: &str) -> (&str, &str) {
-    let last = code.rfind("import ").unwrap();
+    let Some(last) = code.rfind("import ") else { return ("", code) };
     let block = if code[last..].starts_with("import (") { ")\n\n" } else { "\n\n" };
     let end = last + code[last..].find(block).unwrap() + block.len();
     (code[..end].trim_end(), &code[end..])
