@@ -21,6 +21,9 @@ pub(crate) struct Session {
     /// The way into the database. Default: the role's first.
     #[arg(long)]
     endpoint: Option<String>,
+    /// The operating system, for a database that trusts the roots of the system: debian, alpine, rhel, …
+    #[arg(long)]
+    os: Option<String>,
     /// What the client is to be told besides.
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -52,7 +55,8 @@ impl Session {
 
     /// The file that the client reads.
     async fn file(&self, broker: &Broker, format: &str, folder: &TempDir) -> anyhow::Result<PathBuf> {
-        let wanted = Wanted { format: format.to_owned(), endpoint: self.endpoint.clone(), os: None };
+        let wanted =
+            Wanted { format: format.to_owned(), endpoint: self.endpoint.clone(), os: self.os.clone() };
         let (request, _) = ca::request(broker, &wanted, &self.role, folder.path()).await?;
         let file = folder.path().join(format);
         ca::replace(&file, request.get().await?.text(), Readers::Owner)?;

@@ -89,6 +89,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
             ),
             (&["exec", "orders-nowhere", "--", "true"], 125, "forbidden"),
             (&["psql", "orders-nowhere"], 125, "forbidden"),
+            (&["psql", "orders-reader", "--os", "plan9"], 125, "is one of debian"),
             (&["exec", "orders-reader", "--", "/no/such/program"], 127, "/no/such/program does not start"),
             (&["exec", "orders-reader", "--", "/"], 126, "/ does not start"),
         ] {
