@@ -11,7 +11,7 @@ use dsn_broker_sdk::{Broker, Error, Proof};
 use serde_json::json;
 
 use crate::mysql;
-use crate::stand::{Process, Settings, Stand, psql, record, run};
+use crate::stand::{Process, Settings, Stand, psql, record, run, until_within};
 
 /// A client of this broker for an application.
 fn client(url: &str, settings: &Settings, proof: Proof) -> Broker {
@@ -141,14 +141,9 @@ fn a_token_that_is_renewed_in_its_file_is_found() {
     });
 }
 
-/// Looks again and again until `done` holds, with the patience of those who wait for leases to end.
+/// Leases have to end, or be followed by others.
 async fn until(done: impl AsyncFn() -> bool) {
-    let looking = async {
-        while !done().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(90), looking).await.expect("it did not happen");
+    until_within(Duration::from_secs(90), done).await;
 }
 
 /// Settings with roles on Postgres and on MariaDB.

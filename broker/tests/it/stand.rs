@@ -39,9 +39,9 @@ pub use config::Settings;
 pub use devstack::role;
 pub use hosts::Hosts;
 pub use load::{Callers, Load, Noted};
-pub use process::{Process, until};
+pub use process::{Process, until, until_within};
 pub use provider::{lets_in, made, text};
-pub use psql::{Outcome, psql};
+pub use psql::{Outcome, psql, psql_with};
 pub use target::Target;
 pub use wire::{Heard, Wire};
 

@@ -2,25 +2,9 @@
 
 use devstack::{Neon, Way};
 use serde_json::json;
-use tokio::process::Command;
 
 use super::{neon, settings};
-use crate::stand::{Hosts, Outcome, Process, run, text};
-
-/// psql, where it finds Neon's hosts.
-async fn psql_there(hosts: &Hosts, dsn: &str, query: &str) -> Outcome {
-    let output = Command::new("psql")
-        .args(["-X", "-At", "-v", "ON_ERROR_STOP=1", "-c", query, dsn])
-        .env_clear()
-        .env("PATH", std::env::var("PATH").unwrap())
-        .envs(hosts.environment())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
-    Outcome { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
+use crate::stand::{Hosts, Process, psql_with, run, text};
 
 /// Who is asked, and whether it can write.
 const WHO: &str = "select current_database() || ' ' || current_setting('transaction_read_only')";
@@ -53,9 +37,9 @@ fn each_endpoint_leads_where_the_api_says() {
             let dsn = text(&answer, "dsn");
             assert_eq!(answer["parameters"]["host"], Neon::host(way));
             assert_eq!(dsn.contains("channel_binding=require"), way != Way::Pooled, "{endpoint}");
-            let said = psql_there(&names, dsn, WHO).await;
+            let said = psql_with(&names.environment(), dsn, WHO).await;
             assert_eq!(said.stdout, expected, "{endpoint} {said:?}");
-            let writes = psql_there(&names, dsn, "insert into app.orders values (3)").await;
+            let writes = psql_with(&names.environment(), dsn, "insert into app.orders values (3)").await;
             assert_eq!(writes.ok, !expected.ends_with("on"), "{endpoint} {writes:?}");
         }
         for (format, says) in [("keyword", true), ("env", true), ("dotenv", false), ("json", true)] {
@@ -66,7 +50,7 @@ fn each_endpoint_leads_where_the_api_says() {
         }
         let dotenv = text(&ask("&format=dotenv").await, "dsn").to_owned();
         let uri = dotenv.trim_end().strip_prefix("DATABASE_URL='").unwrap().strip_suffix('\'').unwrap();
-        assert_eq!(psql_there(&names, uri, WHO).await.stdout, "neondb off");
+        assert_eq!(psql_with(&names.environment(), uri, WHO).await.stdout, "neondb off");
         process.stop().await;
         neon.postgres().end().await.unwrap();
     });
@@ -87,8 +71,9 @@ fn the_pooler_takes_no_settings_at_the_start_and_those_of_the_user_hold() {
         let path = format!("{}&endpoint=pooled", process.dsn("neon-reader"));
         let answer = process.get("app-orders", &path).await.ok();
         let dsn = text(&answer, "dsn");
-        assert_eq!(psql_there(&names, dsn, "show work_mem").await.stdout, "1MB");
-        let refused = psql_there(&names, &format!("{dsn}&options=-csearch_path%3Dapp"), "select 1").await;
+        assert_eq!(psql_with(&names.environment(), dsn, "show work_mem").await.stdout, "1MB");
+        let refused =
+            psql_with(&names.environment(), &format!("{dsn}&options=-csearch_path%3Dapp"), "select 1").await;
         assert!(refused.stderr.contains("unsupported startup parameter: options"), "{refused:?}");
         process.stop().await;
         neon.postgres().end().await.unwrap();

@@ -147,6 +147,11 @@ impl Process {
 
 /// Looks again and again until it holds.
 pub async fn until(holds: impl AsyncFn() -> bool) {
+    until_within(PATIENCE, holds).await;
+}
+
+/// The same with another patience, for what takes as long as a lease.
+pub async fn until_within(patience: Duration, holds: impl AsyncFn() -> bool) {
     let mut looks = tokio::time::interval(Duration::from_millis(10));
     let looking = async {
         loop {
@@ -156,7 +161,7 @@ pub async fn until(holds: impl AsyncFn() -> bool) {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, looking).await.expect("it did not happen");
+    tokio::time::timeout(patience, looking).await.expect("it did not happen");
 }
 
 /// How long anything is waited for.

@@ -12,11 +12,17 @@ pub struct Outcome {
 
 /// Runs a query through `psql`, with nothing but the DSN to go by.
 pub async fn psql(dsn: &str, query: &str) -> Outcome {
+    psql_with(&[], dsn, query).await
+}
+
+/// The same with this environment.
+pub async fn psql_with(environment: &[(&str, &str)], dsn: &str, query: &str) -> Outcome {
     let output = Command::new("psql")
         .args(["-X", "-At", "-v", "ON_ERROR_STOP=1", "-c", query, dsn])
         .env_clear()
         .env("PATH", std::env::var("PATH").unwrap())
         .env("HOME", "/nonexistent")
+        .envs(environment.iter().copied())
         .kill_on_drop(true)
         .output()
         .await
