@@ -28,6 +28,13 @@ fn answered(
     Dsn::new(serde_json::from_value(answer).unwrap(), date, asked)
 }
 
+/// One that has just ended.
+async fn ended() -> Dsn {
+    let dsn = dsn("1", Duration::from_millis(100)).unwrap();
+    tokio::time::advance(Duration::from_millis(110)).await;
+    dsn
+}
+
 /// A keeper that holds this, with what its task is told the news by.
 fn keeper(dsn: Dsn) -> (Keeper, watch::Sender<State>) {
     let broker = Broker::builder("http://localhost:1").proof(Proof::text("x")).build().unwrap();
@@ -45,12 +52,11 @@ fn an_answer_counts_from_when_it_was_asked_for_by_the_brokers_clock() {
     assert!(matches!(ended, Error::Answer(_)), "{ended}");
 }
 
-#[test]
-fn it_asks_again_before_the_end_and_waits_for_as_long_as_the_broker_wants() {
+#[tokio::test(start_paused = true)]
+async fn it_asks_again_before_the_end_and_waits_for_as_long_as_the_broker_wants() {
     let (long, short) =
         (dsn("1", Duration::from_secs(3600)).unwrap(), dsn("1", Duration::from_secs(20)).unwrap());
-    let ended = dsn("1", Duration::from_millis(100)).unwrap();
-    std::thread::sleep(Duration::from_millis(110));
+    let ended = ended().await;
     for _ in 0..100 {
         assert!((750..=1000).contains(&pause(1, &long, None).as_millis()));
         assert!((22..=30).contains(&pause(40, &long, None).as_secs()));
@@ -61,16 +67,15 @@ fn it_asks_again_before_the_end_and_waits_for_as_long_as_the_broker_wants() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_has_ended_is_not_asked_for_without_a_pause() {
-    let ended = dsn("1", Duration::from_millis(100)).unwrap();
-    tokio::time::sleep(Duration::from_millis(110)).await;
+    let ended = ended().await;
     let began = Instant::now();
     refresh(&ended).await;
     assert!(began.elapsed() >= LEAST);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_same_for_longer_is_no_change() {
     let (keeper, sender) = keeper(dsn("1", Duration::from_secs(60)).unwrap());
     let mut changes = keeper.changes();
@@ -83,19 +88,19 @@ async fn the_same_for_longer_is_no_change() {
     assert_eq!(changes.next().await.unwrap().lease_id(), "2");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_whose_task_is_dead_says_so() {
     let (mut keeper, _sender) = keeper(dsn("1", Duration::from_millis(100)).unwrap());
     keeper.task.abort();
     assert!((&mut keeper.task).await.is_err());
     assert!(matches!(*keeper.last_error().unwrap(), Error::Ended));
-    tokio::time::sleep(Duration::from_millis(110)).await;
+    tokio::time::advance(Duration::from_millis(110)).await;
     let ended = keeper.current().unwrap_err().to_string();
     assert!(ended.ends_with("nobody asks"), "{ended}");
 }
 
 #[cfg(feature = "sqlx-postgres")]
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_pool_that_is_dropped_ends_its_keeper() {
     let (mut keeper, sender) = keeper(dsn("1", Duration::from_secs(60)).unwrap());
     // What the keeper's own task holds ends with it.
