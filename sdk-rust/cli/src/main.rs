@@ -1,7 +1,9 @@
 //! `dsn`: the command of dsn-broker, for shells, cron and programs that know nothing of it.
 
 mod ca;
+mod doctor;
 mod exec;
+mod pages;
 mod session;
 mod show;
 
@@ -19,6 +21,9 @@ use dsn_broker_sdk::{Broker, Request};
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
+    /// Answer in JSON, for scripts.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -43,6 +48,18 @@ enum Command {
     Revoke {
         /// The lease.
         lease_id: String,
+    },
+    /// Find out why it does not connect, step by step, with what to do.
+    Doctor(doctor::Doctor),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the pages for man(1).
+    Man {
+        /// The folder where they are written: /usr/local/share/man/man1.
+        folder: PathBuf,
     },
 }
 
@@ -89,10 +106,10 @@ impl Wanted {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let cli = Cli::parse();
     // A program's own failures are told apart from those of this, as env(1) does.
-    let runs_program = matches!(command, Command::Exec(_) | Command::Psql(_) | Command::Mysql(_));
-    match run(command).await {
+    let runs_program = matches!(cli.command, Command::Exec(_) | Command::Psql(_) | Command::Mysql(_));
+    match run(cli).await {
         Ok(code) => code,
         Err(error) => {
             show::error(&error);
@@ -105,23 +122,41 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let broker = Broker::from_env()?;
+async fn run(Cli { json, command }: Cli) -> anyhow::Result<ExitCode> {
+    let broker = Broker::from_env;
     match command {
-        Command::Get(get) => get.run(&broker).await?,
-        Command::Exec(exec) => return exec.run(&broker).await,
-        Command::Psql(session) => return session.psql(&broker).await,
-        Command::Mysql(session) => return session.mysql(&broker).await,
-        Command::Whoami => show::json(&broker.whoami().await?)?,
-        Command::Roles => show::json(&broker.roles().await?)?,
-        Command::Leases => show::json(&broker.leases().await?)?,
-        Command::Revoke { lease_id } => broker.revoke(&lease_id).await?,
+        Command::Get(get) => get.run(&broker()?, json).await?,
+        Command::Exec(exec) => return exec.run(&broker()?).await,
+        Command::Psql(session) => return session.psql(&broker()?).await,
+        Command::Mysql(session) => return session.mysql(&broker()?).await,
+        Command::Whoami => match broker()?.whoami().await? {
+            me if json => show::json(&me)?,
+            me => show::record(&me)?,
+        },
+        Command::Roles => match broker()?.roles().await? {
+            roles if json => show::json(&roles)?,
+            roles => show::records(
+                &roles,
+                "roles",
+                &["role", "database", "engine", "credential", "share", "ttl", "endpoints"],
+            )?,
+        },
+        Command::Leases => match broker()?.leases().await? {
+            leases if json => show::json(&leases)?,
+            leases => {
+                show::records(&leases, "leases", &["lease_id", "role", "state", "username", "expires_at"])?;
+            }
+        },
+        Command::Revoke { lease_id } => broker()?.revoke(&lease_id).await?,
+        Command::Doctor(doctor) => return doctor.run(json).await,
+        Command::Completions { shell } => pages::completions::<Cli>(shell),
+        Command::Man { folder } => pages::man::<Cli>(&folder)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Get {
-    async fn run(&self, broker: &Broker) -> anyhow::Result<()> {
+    async fn run(&self, broker: &Broker, json: bool) -> anyhow::Result<()> {
         let mut request = self.wanted.request(broker, &self.role);
         if let Some(file) = &self.ca_file {
             let file = std::path::absolute(file)?;
@@ -131,6 +166,6 @@ impl Get {
         if let (true, Some(file), Some(pem)) = (self.write_ca, &self.ca_file, dsn.ca_pem()) {
             ca::replace(file, pem, ca::Readers::Everyone)?;
         }
-        show::text(dsn.text())
+        if json { show::whole(&dsn) } else { show::text(dsn.text()) }
     }
 }

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod doctor;
 mod exec;
 mod scene;
 
@@ -32,6 +33,9 @@ fn a_dsn_is_printed_for_a_driver_and_its_ca_is_put_beside_it() {
         assert!(scene.psql(&dsn, "select current_user").await.starts_with("dsn_"), "{dsn}");
         let driver = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--format", "psycopg"]).await;
         assert_eq!(driver, format!("{dsn}&gssencmode=disable"), "it is the same credential");
+        let whole = scene.succeeds(&["get", "orders-reader", "--ca-file", ca, "--json"]).await;
+        let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        assert_eq!((&whole["dsn"], &whole["ca_pem"]), (&dsn.clone().into(), &scene.ca_pem().into()));
         let json = scene.succeeds(&["get", "orders-reader", "--format", "json"]).await;
         let parts: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(parts["ca_pem"], scene.ca_pem());
@@ -112,16 +116,34 @@ fn one_sees_who_one_is_and_what_one_has_and_can_end_it() {
         let json = async |arguments: &[&str]| -> serde_json::Value {
             serde_json::from_str(&scene.succeeds(arguments).await).unwrap()
         };
-        assert_eq!(json(&["whoami"]).await["subject"], "app-cli");
-        let roles = json(&["roles"]).await;
+        assert_eq!(json(&["whoami", "--json"]).await["subject"], "app-cli");
+        assert!(scene.succeeds(&["whoami"]).await.contains("subject  app-cli"));
+        let roles = json(&["--json", "roles"]).await;
         assert!(roles["roles"].as_array().unwrap().iter().any(|role| role["role"] == "orders-reader"));
         let uri = ["get", "orders-request", "--ca-file", scene.ca_path()];
         let dsn = scene.succeeds(&uri).await;
         let user = scene.psql(&dsn, "select current_user").await;
-        let leases = json(&["leases"]).await;
+        let leases = json(&["leases", "--json"]).await;
+        let shown = scene.succeeds(&["leases"]).await;
+        assert!(shown.starts_with("lease_id ") && shown.contains(&user), "{shown}");
         let lease =
             leases["leases"].as_array().unwrap().iter().find(|lease| lease["username"] == *user).unwrap();
         scene.succeeds(&["revoke", lease["lease_id"].as_str().unwrap()]).await;
         assert_eq!(scene.psql(&dsn, "select 1").await, "", "it lets nobody in");
+    });
+}
+
+#[test]
+fn shells_and_man_know_every_subcommand() {
+    run(async {
+        let scene = Scene::shared().await;
+        for shell in ["bash", "zsh", "fish"] {
+            let script = scene.succeeds(&["completions", shell]).await;
+            assert!(script.contains("doctor") && script.contains("write-ca"), "{shell}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        scene.succeeds(&["man", folder.path().to_str().unwrap()]).await;
+        let page = std::fs::read_to_string(folder.path().join("dsn-exec.1")).unwrap();
+        assert!(page.contains(".TH dsn-exec 1") && page.contains("on\\-change"), "{page}");
     });
 }

@@ -29,10 +29,11 @@ impl Scene {
     pub async fn shared() -> &'static Self {
         static SCENE: OnceCell<Scene> = OnceCell::const_new();
         // The broker ends with the thread that has started it, which must not be that of a test.
-        SCENE.get_or_init(async || tokio::spawn(Self::start()).await.unwrap()).await
+        SCENE.get_or_init(async || tokio::spawn(Self::start(async |_, _| ())).await.unwrap()).await
     }
 
-    async fn start() -> Self {
+    /// One of its own, with changes to the usual configuration.
+    pub async fn start(change: impl AsyncFnOnce(&World, &mut Configuration)) -> Self {
         let world = World::builder().durable(false).shared_server().start().await.unwrap();
         let (owner, writer) = (world.ledger_owner_url(), world.ledger_writer_url());
         let databases = Databases {
@@ -44,6 +45,7 @@ impl Scene {
         let mut configuration = Configuration::usual(&world, databases).unwrap();
         // These change while a test looks.
         configuration.merge(&json!({ "roles": { "orders-instance": { "ttl": "20s", "max_ttl": "20s", "share": "request" } } }));
+        change(&world, &mut configuration).await;
         configuration.write().unwrap();
         let migrated =
             Command::new(broker()).arg("migrate").arg("--config").arg(configuration.file()).output();
@@ -56,6 +58,11 @@ impl Scene {
     /// The command, for an application.
     pub fn dsn(&self, arguments: &[&str]) -> Command {
         let claims = Claims::of("app-cli").lifetime(Duration::from_secs(3600));
+        self.dsn_with(arguments, &self.world.oidc().mint(&claims).unwrap())
+    }
+
+    /// The same, with this token.
+    pub fn dsn_with(&self, arguments: &[&str], token: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dsn"));
         command
             .args(arguments)
@@ -64,7 +71,7 @@ impl Scene {
             .env("HOME", self.configuration.folder())
             .env("DSN_BROKER_URL", self.broker.url())
             .env("DSN_BROKER_CA", self.world.ca_path())
-            .env("DSN_BROKER_TOKEN", self.world.oidc().mint(&claims).unwrap())
+            .env("DSN_BROKER_TOKEN", token)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
@@ -81,6 +88,10 @@ impl Scene {
     pub async fn psql(&self, dsn: &str, query: &str) -> String {
         let output = Command::new("psql").args(["-XAtc", query, dsn]).output().await.unwrap();
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    pub fn world(&self) -> &World {
+        &self.world
     }
 
     pub fn broker_url(&self) -> &str {
