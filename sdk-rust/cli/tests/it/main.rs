@@ -10,6 +10,7 @@
 
 mod doctor;
 mod exec;
+mod recipes;
 mod scene;
 
 use scene::{Scene, run};

@@ -113,6 +113,6 @@ pub fn mode(file: &Path) -> u32 {
 }
 
 /// The broker, which is built beside the command.
-fn broker() -> PathBuf {
+pub fn broker() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_dsn")).with_file_name("dsn-broker")
 }
