@@ -1,7 +1,10 @@
 //! `dsn`: the command of dsn-broker, for shells, cron and programs that know nothing of it.
 
+mod agent;
 mod ca;
 mod exec;
+mod file;
+mod install;
 mod session;
 mod show;
 
@@ -29,6 +32,8 @@ enum Command {
     Get(Get),
     /// Run a program with DSNs in its environment or in files, and keep them good.
     Exec(exec::Exec),
+    /// Write files with DSNs, and keep them good: beside an application, or before it.
+    RunAgent(agent::RunAgent),
     /// Open a session with psql.
     Psql(session::Session),
     /// Open a session with the client of MariaDB.
@@ -44,6 +49,8 @@ enum Command {
         /// The lease.
         lease_id: String,
     },
+    /// Put this command there, for a container that has none.
+    Install(install::Install),
 }
 
 /// How a DSN is wanted.
@@ -106,16 +113,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let broker = Broker::from_env()?;
+    // The agent has one of its own, and to install there is none needed.
+    let broker = Broker::from_env;
     match command {
-        Command::Get(get) => get.run(&broker).await?,
-        Command::Exec(exec) => return exec.run(&broker).await,
-        Command::Psql(session) => return session.psql(&broker).await,
-        Command::Mysql(session) => return session.mysql(&broker).await,
-        Command::Whoami => show::json(&broker.whoami().await?)?,
-        Command::Roles => show::json(&broker.roles().await?)?,
-        Command::Leases => show::json(&broker.leases().await?)?,
-        Command::Revoke { lease_id } => broker.revoke(&lease_id).await?,
+        Command::Get(get) => get.run(&broker()?).await?,
+        Command::Exec(exec) => return exec.run(&broker()?).await,
+        Command::RunAgent(agent) => return agent.run().await,
+        Command::Psql(session) => return session.psql(&broker()?).await,
+        Command::Mysql(session) => return session.mysql(&broker()?).await,
+        Command::Whoami => show::json(&broker()?.whoami().await?)?,
+        Command::Roles => show::json(&broker()?.roles().await?)?,
+        Command::Leases => show::json(&broker()?.leases().await?)?,
+        Command::Revoke { lease_id } => broker()?.revoke(&lease_id).await?,
+        Command::Install(install) => install.run()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,7 +139,7 @@ impl Get {
         }
         let dsn = request.get().await?;
         if let (true, Some(file), Some(pem)) = (self.write_ca, &self.ca_file, dsn.ca_pem()) {
-            ca::replace(file, pem, ca::Readers::Everyone)?;
+            file::replace(file, pem, file::Readers::Everyone)?;
         }
         show::text(dsn.text())
     }
