@@ -183,12 +183,14 @@ impl WrittenFile {
         if self.role.is_empty() {
             mistakes.add(&key("role"), "a role has a name");
         }
+        if let Some(file) = &self.ca_file {
+            absolute(file, &key("ca_file"), mistakes);
+        }
         let ca_file = self.ca_file.unwrap_or_else(|| {
             let mut file = self.path.clone().into_os_string();
             file.push(".ca.pem");
             file.into()
         });
-        absolute(&ca_file, &key("ca_file"), mistakes);
         let template = match (self.template, self.template_file) {
             (Some(_), Some(_)) => {
                 mistakes.add(&key("template"), "give `template` or `template_file`, not both");

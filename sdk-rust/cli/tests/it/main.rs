@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod agent;
 mod exec;
 mod scene;
+mod watch;
 
 use scene::{Scene, run};
 
