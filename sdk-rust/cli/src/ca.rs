@@ -1,6 +1,6 @@
 //! The CA of a database, for texts that name its file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use dsn_broker_sdk::{Dsn, Error, Request};
@@ -17,11 +17,6 @@ pub(crate) struct WithCa {
 impl WithCa {
     pub(crate) fn new(request: Request, file: PathBuf) -> Self {
         Self { request, file, is_named: false }
-    }
-
-    /// Where the CA is, if it is a private one.
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
     }
 
     /// What the broker answers.

@@ -133,6 +133,13 @@ impl Config {
     }
 }
 
+impl File {
+    /// Whether it is made of the parts alone, whatever format and CA the text has.
+    pub(super) fn takes_any_text(&self) -> bool {
+        self.template.as_ref().is_some_and(|template| !template.uses_dsn)
+    }
+}
+
 impl BrokerPart {
     /// The broker that is meant; what is not said here, the environment says.
     pub(super) fn builder(&self) -> Result<Builder, dsn_broker_sdk::Error> {

@@ -27,6 +27,8 @@ pub(super) struct Role {
     answers: Vec<Arc<Dsn>>,
     /// Of which of them all files are.
     written: Option<Arc<Dsn>>,
+    /// Whether it was said that the texts are of different credentials.
+    is_told: bool,
     /// What was last said to be wrong.
     said: Option<String>,
 }
@@ -43,9 +45,11 @@ struct Kept {
 }
 
 impl Role {
-    /// All roles of the files, in their order.
-    pub(super) fn all(broker: &Broker, files: Vec<File>) -> Vec<Self> {
+    /// All roles of the files.
+    pub(super) fn all(broker: &Broker, mut files: Vec<File>) -> Vec<Self> {
         let mut roles: Vec<Self> = Vec::new();
+        // Those that are content with any text come last.
+        files.sort_by_key(File::takes_any_text);
         for file in files {
             if let Some(role) = roles.iter_mut().find(|role| role.name == file.role) {
                 role.add(broker, file);
@@ -57,6 +61,7 @@ impl Role {
                 kept: None,
                 answers: Vec::new(),
                 written: None,
+                is_told: false,
                 said: None,
             };
             role.add(broker, file);
@@ -69,7 +74,9 @@ impl Role {
         if let Some(text) = self.texts.iter_mut().find(|text| text.is_for(&file)) {
             return text.files.push(file);
         }
-        let mut request = broker.request(&self.name).format(&file.format);
+        // Where no text is wanted, none is that has to name a file.
+        let format = if file.takes_any_text() { "json" } else { &file.format };
+        let mut request = broker.request(&self.name).format(format);
         if let Some(endpoint) = &file.endpoint {
             request = request.endpoint(endpoint);
         }
@@ -156,6 +163,14 @@ impl Role {
             [one, other] => one.is_shared() && one.lease_id() != other.lease_id(),
             _ => false,
         });
+        if answers.len() > 1 && answers.iter().any(|answer| !answer.is_shared()) && !self.is_told {
+            self.is_told = true;
+            let (name, count) = (&self.name, answers.len());
+            show::note(&format!(
+                "the files of {name} are {count} different texts, each with a credential of its own, since none is shared \
+                 (`share: request`): with `share: instance` they have one, and so have templates without `dsn`"
+            ));
+        }
         if is_outdated || are_apart {
             self.kept = None;
             bail!("their credential or CA changed while they were asked for; they are asked for again");
@@ -166,18 +181,17 @@ impl Role {
     /// Writes what is not there already: each CA before what names it, and nothing if not all can be rendered.
     fn write_all(&self, changed: &Notify) -> anyhow::Result<()> {
         let mut contents = Vec::new();
-        for (text, answer) in self.texts.iter().zip(&self.answers) {
-            let ca = text.request.file();
-            contents.extend(answer.ca_pem().map(|pem| (ca, pem.to_owned(), Readers::Everyone)));
-            for File { path, template, rights, .. } in &text.files {
-                let content = match template {
-                    Some(template) => {
-                        template.render(answer, ca).with_context(|| path.display().to_string())?
-                    }
-                    None => answer.text().to_owned(),
-                };
-                contents.push((path, content, Readers::These(*rights)));
-            }
+        let files = self.texts.iter().zip(&self.answers);
+        let files = files.flat_map(|(text, answer)| text.files.iter().map(move |file| (file, answer)));
+        for (File { path, template, ca_file, rights, .. }, answer) in files {
+            contents.extend(answer.ca_pem().map(|pem| (ca_file, pem.to_owned(), Readers::Everyone)));
+            let content = match template {
+                Some(template) => {
+                    template.render(answer, ca_file).with_context(|| path.display().to_string())?
+                }
+                None => answer.text().to_owned(),
+            };
+            contents.push((path, content, Readers::These(*rights)));
         }
         for (path, content, readers) in contents {
             if !file::is_there(path, &content, readers) {
@@ -214,8 +228,8 @@ impl Text {
     /// Whether the file is made of it, too.
     fn is_for(&self, file: &File) -> bool {
         let is_it = |own: &File| {
-            (&own.format, &own.endpoint, &own.os, &own.ca_file)
-                == (&file.format, &file.endpoint, &file.os, &file.ca_file)
+            let is_text = (&own.format, &own.os, &own.ca_file) == (&file.format, &file.os, &file.ca_file);
+            own.endpoint == file.endpoint && (is_text || file.takes_any_text())
         };
         self.files.first().is_some_and(is_it)
     }

@@ -1,5 +1,6 @@
 //! Templates of minijinja, over what the broker answered.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -9,23 +10,28 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A text with places for what the broker answers. What it names and nobody knows is an error, never nothing.
 #[derive(Debug)]
-pub(super) struct Template(String);
+pub(super) struct Template {
+    text: String,
+    /// Whether it has a place for the whole text of the broker, and not only for its parts.
+    pub(super) uses_dsn: bool,
+}
 
 impl Template {
     /// Says what is wrong with the text, as far as that can be known before there is a DSN.
     pub(super) fn new(text: String, mut wrong: impl FnMut(String)) -> Self {
-        match environment().template_from_str(&text) {
-            Err(error) => wrong(said(&error, "")),
-            Ok(template) => {
-                let mut unknown: Vec<_> = template.undeclared_variables(false).into_iter().collect();
-                unknown.retain(|name| !NAMES.contains(&name.as_str()) && !FUNCTIONS.contains(&name.as_str()));
-                unknown.sort();
-                for name in unknown {
-                    wrong(format!("the variable `{name}` is not known; there are {}", NAMES.join(", ")));
-                }
+        let mut names = match environment().template_from_str(&text) {
+            Ok(template) => template.undeclared_variables(false),
+            Err(error) => {
+                wrong(said(&error, ""));
+                HashSet::default()
             }
+        };
+        let uses_dsn = names.contains("dsn");
+        names.retain(|name| !NAMES.contains(&name.as_str()) && !FUNCTIONS.contains(&name.as_str()));
+        for name in BTreeSet::from_iter(names) {
+            wrong(format!("the variable `{name}` is not known; there are {}", NAMES.join(", ")));
         }
-        Self(text)
+        Self { text, uses_dsn }
     }
 
     /// The text with what the broker answered, whose CA is in that file.
@@ -48,7 +54,7 @@ impl Template {
             ("expires_at", Value::from_serialize(dsn.expires_at())),
         ];
         let variables: Value = variables.into_iter().collect();
-        let rendered = environment().render_str(&self.0, variables);
+        let rendered = environment().render_str(&self.text, variables);
         rendered
             .map_err(|error| anyhow!("the template cannot be filled in: {}", said(&error, dsn.password())))
     }

@@ -139,6 +139,32 @@ fn files_are_written_for_drivers_and_by_templates_for_whom_they_are() {
 }
 
 #[test]
+fn files_of_a_role_that_shares_nothing_have_one_credential_if_all_but_one_are_made_of_its_parts() {
+    run(async {
+        let scene = Scene::shared().await;
+        let place = Place::new();
+        let config = json!({ "files": [
+            { "path": place.path("user"), "role": "orders-request", "template": "{{ user }}" },
+            { "path": place.path("uri"), "role": "orders-request" },
+            { "path": place.path("password"), "role": "orders-request", "template": "{{ password|urlencode }} {{ ca_file }}" },
+            { "path": place.path("other"), "role": "orders-instance" },
+            { "path": place.path("another"), "role": "orders-instance", "format": "json" },
+        ] });
+        let agent = place.start(scene, &config);
+        let (uri, user) = (agent.text("uri", "").await, agent.text("user", "").await);
+        assert_eq!(scene.psql(&uri, "select current_user").await, user);
+        let expected = format!("{} {}.ca.pem", password(&uri), agent.path("password").display());
+        assert_eq!(agent.text("password", "").await, expected);
+        assert!(agent.path("password.ca.pem").exists());
+        let log = agent.said("each with a credential of its own").await;
+        assert!(log.contains("the files of orders-instance are 2 different texts"), "{log}");
+        assert!(!log.contains("the files of orders-request"), "{log}");
+        agent.text("another", "").await;
+        agent.end(&[password(&uri)]).await;
+    });
+}
+
+#[test]
 fn a_template_encodes_for_urls_and_does_not_take_what_nobody_knows_for_nothing() {
     run(async {
         let scene = Scene::shared().await;
