@@ -6,6 +6,8 @@ DEMO ?= stay
 WITH ?=
 BENCH ?=
 BUILD := $(or $(CARGO_TARGET_DIR),target)
+# The command `dsn` goes into images that have nothing else.
+STATIC := $(shell uname -m)-unknown-linux-musl
 # A debug build of the broker can be told to die at a named step.
 TRIALS := exec setpriv --pdeathsig TERM $(BUILD)/debug/trials
 
@@ -25,9 +27,11 @@ fuzz: deps ## Search the parsers, led by coverage: FOR=10m for each target, or f
 	@FOR=$(or $(FOR),1m) TARGET="$(TARGET)" .ci/fuzz
 
 bench: ## Measure each path beside its bare limit, for about a quarter of an hour (BENCH="--only fetch")
-	@.ci/deps wrk
+	@.ci/deps wrk musl-tools:musl-gcc
 	@cargo build --locked --release -p dsn-broker -p trials
-	@exec $(BUILD)/release/trials bench $(BENCH)
+	@rustup --quiet target add $(STATIC)
+	@CC_$(subst -,_,$(STATIC))=musl-gcc cargo build --locked --release -p dsn --target $(STATIC)
+	@exec $(BUILD)/release/trials bench --dsn $(BUILD)/$(STATIC)/release/dsn $(BENCH)
 
 chaos: deps ## Kill, cut off and stop the broker under load, then look for what was lost (FOR=60s SEED=7)
 	@cargo build --locked --quiet -p dsn-broker -p trials

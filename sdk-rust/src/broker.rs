@@ -146,10 +146,8 @@ impl Builder {
     /// See [`Broker::from_env`].
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let url = variable("DSN_BROKER_URL").ok_or_else(|| {
-            Error::Setup("DSN_BROKER_URL is not set: say where the broker is, https://…".to_owned())
-        })?;
-        let mut builder = Broker::builder(url);
+        // What is not there may be said in code.
+        let mut builder = Broker::builder(variable("DSN_BROKER_URL").unwrap_or_default());
         if let Some(file) = variable("DSN_BROKER_CA") {
             builder = builder.ca_file(file);
         }
@@ -160,6 +158,11 @@ impl Builder {
             (None, None) => None,
         };
         Ok(builder)
+    }
+
+    /// Where it is: `https://broker.example.com`.
+    pub fn url(self, url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..self }
     }
 
     /// Trusts this CA alone, from a file, PEM.
@@ -190,6 +193,10 @@ impl Builder {
     /// Checks it. Nothing is asked of the broker yet.
     pub fn build(self) -> Result<Broker, Error> {
         let setup = |what: String| Error::Setup(what);
+        if self.url.is_empty() {
+            let what = "DSN_BROKER_URL is not set: say where the broker is, https://…";
+            return Err(setup(what.to_owned()));
+        }
         let url = Url::parse(&self.url).map_err(|error| setup(format!("the broker's URL: {error}")))?;
         if !url.username().is_empty()
             || url.password().is_some()

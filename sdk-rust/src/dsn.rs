@@ -87,6 +87,11 @@ impl Dsn {
         self.answer.parameters.get(name).and_then(Value::as_str)
     }
 
+    /// All parameters, the password among them.
+    pub fn parameters(&self) -> &Map<String, Value> {
+        &self.answer.parameters
+    }
+
     #[cfg(feature = "sqlx-mysql")]
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.answer.parameters.get(name).and_then(Value::as_bool).unwrap_or_default()

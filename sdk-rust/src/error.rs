@@ -51,6 +51,8 @@ pub struct Problem {
     pub title: String,
     /// What was wrong with what was asked, where that is the reason.
     pub detail: Option<String>,
+    /// Which part of what was asked that is.
+    pub field: Option<String>,
     /// By what the broker's log knows the request.
     pub request_id: Option<String>,
     /// When to come back.
@@ -63,6 +65,7 @@ pub(crate) struct Body {
     r#type: String,
     title: String,
     detail: Option<String>,
+    field: Option<String>,
 }
 
 impl Error {
@@ -100,7 +103,8 @@ impl Problem {
         retry_after: Option<Duration>,
     ) -> Self {
         let kind = body.r#type.rsplit('/').next().unwrap_or_default().to_owned();
-        Self { kind, status, title: body.title, detail: body.detail, request_id, retry_after }
+        let Body { title, detail, field, .. } = body;
+        Self { kind, status, title, detail, field, request_id, retry_after }
     }
 }
 

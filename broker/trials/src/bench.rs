@@ -10,6 +10,7 @@ mod ledger;
 mod mint;
 mod report;
 mod rig;
+mod sidecar;
 mod site;
 mod slow;
 mod sql;
@@ -32,6 +33,8 @@ use crate::Output;
 pub struct Plan {
     /// The program, built for release.
     pub binary: PathBuf,
+    /// The command `dsn`, as it is put into images.
+    pub dsn: PathBuf,
     /// How many rounds of each measurement.
     pub rounds: usize,
     /// How long a round is.
@@ -47,6 +50,8 @@ pub struct Plan {
 pub enum Part {
     /// From nothing to ready, and what it takes when it does nothing.
     Start,
+    /// The agent beside an application.
+    Sidecar,
     /// A cached fetch.
     Fetch,
     /// A mint.
@@ -74,6 +79,10 @@ pub async fn run(plan: &Plan, output: &Output) -> anyhow::Result<Report> {
             Part::Start => {
                 output.say("cold start");
                 start::measure(&rig, plan, &mut report).await?;
+            }
+            Part::Sidecar => {
+                output.say("the agent beside an application");
+                sidecar::measure(&rig, plan, &mut report).await?;
             }
             Part::Fetch => {
                 output.say("a cached fetch, and a bare route");

@@ -68,6 +68,9 @@ struct Bench {
     /// The program, built for release [default: the one beside this].
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// The command `dsn`, built for release [default: the one beside this].
+    #[arg(long)]
+    dsn: Option<PathBuf>,
     /// How many rounds of each measurement there are; their median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -112,11 +115,12 @@ impl Common {
 impl Bench {
     /// A mark that is not met is said, and no failure: it may be the machine's.
     async fn run(self, output: &Output) -> anyhow::Result<ExitCode> {
-        let Self { binary, rounds, seconds, leases, only, json } = self;
+        let Self { binary, dsn, rounds, seconds, leases, only, json } = self;
         let beside = |name| Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name(name));
         let binary = binary.map_or_else(|| beside("dsn-broker"), Ok)?;
+        let dsn = dsn.map_or_else(|| beside("dsn"), Ok)?;
         let json = json.map_or_else(|| beside("bench.json"), Ok)?;
-        let report = bench::run(&Plan { binary, rounds, seconds, leases, only }, output).await?;
+        let report = bench::run(&Plan { binary, dsn, rounds, seconds, leases, only }, output).await?;
         std::fs::write(&json, serde_json::to_string_pretty(&report)?)?;
         output.say(format!("all figures are in {}\n\n{}", json.display(), report.table()));
         Ok(ExitCode::SUCCESS)

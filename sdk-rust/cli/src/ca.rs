@@ -1,88 +1,55 @@
-//! Files that are written whole or not at all, and a folder for those that go with the process.
+//! The CA of a database, for texts that name its file.
 
-use std::fs::{Metadata, Permissions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
-use dsn_broker_sdk::{Broker, Request};
-use tempfile::{Builder, NamedTempFile, TempDir};
+use anyhow::Context as _;
+use dsn_broker_sdk::{Dsn, Error, Request};
 
-use crate::Wanted;
+use crate::file::{self, Readers};
 
-/// Who may read a file.
-#[derive(Clone, Copy)]
-pub(crate) enum Readers {
-    /// All: there is no secret in it.
-    Everyone,
-    /// Its owner, and whom the file that was there before let in by its group.
-    Owner,
+/// A request whose text names the file of a private CA where it has to.
+pub(crate) struct WithCa {
+    request: Request,
+    file: PathBuf,
+    is_named: bool,
 }
 
-/// Puts a text in the place of the file, whoever reads it meanwhile.
-pub(crate) fn replace(file: &Path, text: &str, readers: Readers) -> anyhow::Result<()> {
-    write(file, text, readers).with_context(|| format!("{} cannot be written", file.display()))
-}
+impl WithCa {
+    pub(crate) fn new(request: Request, file: PathBuf) -> Self {
+        Self { request, file, is_named: false }
+    }
 
-fn write(file: &Path, text: &str, readers: Readers) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let before = regular(file)?;
-    let mut new = NamedTempFile::new_in(folder)?;
-    let mode = match (readers, before) {
-        (Readers::Everyone, _) => 0o644,
-        (Readers::Owner, None) => 0o600,
-        (Readers::Owner, Some(before)) => {
-            if before.gid() != new.as_file().metadata()?.gid() {
-                fchown(new.as_file(), None, Some(before.gid())).context("its group cannot be kept")?;
+    /// What the broker answers.
+    ///
+    /// It refuses to render a text that has to name the file and does not before it makes anything: nothing is made in vain.
+    pub(crate) async fn ask<T>(
+        &mut self,
+        ask: impl AsyncFn(Request) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        if !self.is_named {
+            match ask(self.request.clone()).await {
+                Err(error) if is_wanted(&error) => self.is_named = true,
+                answer => return Ok(answer?),
             }
-            before.mode() & 0o770
         }
-    };
-    new.as_file().set_permissions(Permissions::from_mode(mode))?;
-    new.write_all(text.as_bytes())?;
-    // A machine that loses its power finds the one or the other, and nothing empty.
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
-}
+        let file = self.file.to_str().context("the path of the CA is not UTF-8")?;
+        Ok(ask(self.request.clone().ca_file(file)).await?)
+    }
 
-/// What is there already, which is not to be anything but a regular file: the new one would take the place of a link or device.
-fn regular(file: &Path) -> anyhow::Result<Option<Metadata>> {
-    match file.symlink_metadata() {
-        Ok(there) if there.is_file() => Ok(Some(there)),
-        Ok(there) if there.is_symlink() => bail!("it is a symbolic link: name the file itself"),
-        Ok(_) => bail!("what is there is no regular file"),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+    /// Writes the CA, if it is a private one.
+    pub(crate) fn write(&self, answer: &Dsn) -> anyhow::Result<()> {
+        answer.ca_pem().map_or(Ok(()), |pem| file::replace(&self.file, pem, Readers::Everyone))
+    }
+
+    /// Whether the answer is to be asked for anew, since it names a file and its database has no CA of its own any more.
+    pub(crate) fn is_outdated(&mut self, answer: &Dsn) -> bool {
+        let is_outdated = self.is_named && answer.ca_pem().is_none();
+        self.is_named &= !is_outdated;
+        is_outdated
     }
 }
 
-/// A folder in memory, where the machine has a place for it, that goes with the process.
-pub(crate) fn folder() -> anyhow::Result<TempDir> {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|place| place.is_absolute());
-    let mut errors = Vec::new();
-    for place in runtime.into_iter().chain([PathBuf::from("/dev/shm"), std::env::temp_dir()]) {
-        match Builder::new().prefix("dsn-").permissions(Permissions::from_mode(0o700)).tempdir_in(place) {
-            Ok(folder) => return Ok(folder),
-            Err(error) => errors.push(error.to_string()),
-        }
-    }
-    bail!("there is no place for files that are kept while this runs: {}", errors.join("; "))
-}
-
-/// The request for a role, and where its database's CA is in this folder, if it is a private one.
-pub(crate) async fn request(
-    broker: &Broker,
-    wanted: &Wanted,
-    role: &str,
-    folder: &Path,
-) -> anyhow::Result<(Request, Option<PathBuf>)> {
-    let request = wanted.request(broker, role);
-    let Some(pem) = request.clone().format("json").get().await?.ca_pem().map(str::to_owned) else {
-        return Ok((request, None));
-    };
-    let file = folder.join(format!("{role}.pem"));
-    replace(&file, &pem, Readers::Everyone)?;
-    Ok((request.ca_file(file.to_str().context("the path of the CA is not UTF-8")?), Some(file)))
+/// Whether a text cannot be had without the name of the file.
+pub(crate) fn is_wanted(error: &Error) -> bool {
+    matches!(error, Error::Refused(problem) if problem.field.as_deref() == Some("ca_file"))
 }

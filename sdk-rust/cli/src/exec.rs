@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use dsn_broker_sdk::{Broker, Changes, Dsn, Keeper};
+use dsn_broker_sdk::{Broker, Changes, Dsn, Keeper, Request};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -20,7 +20,8 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::ca::{self, Readers};
+use crate::ca::WithCa;
+use crate::file::{self, Readers};
 use crate::{Wanted, show};
 
 /// Run a program.
@@ -103,8 +104,7 @@ impl FromStr for Place {
 struct Kept {
     place: Place,
     keeper: Keeper,
-    /// Where the database's CA is, if it is a private one.
-    ca: Option<PathBuf>,
+    request: WithCa,
     /// What the program has.
     given: Arc<Dsn>,
     /// Whether it was said that there is no successor.
@@ -131,7 +131,7 @@ impl Exec {
     pub(crate) async fn run(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
         self.check()?;
         let mut signals = Signals::new()?;
-        let folder = ca::folder()?;
+        let folder = file::folder()?;
         let mut kept = signals.unless(self.keep(broker, &folder)).await?;
         let changed = Arc::new(Notify::new());
         for it in &mut kept {
@@ -157,10 +157,20 @@ impl Exec {
     async fn keep(&self, broker: &Broker, folder: &TempDir) -> anyhow::Result<Vec<Kept>> {
         let mut kept = Vec::new();
         for place in &self.roles {
-            let (request, ca) = ca::request(broker, &self.wanted, &place.role, folder.path()).await?;
-            let keeper = request.keep().await.with_context(|| format!("no DSN of role `{}`", place.role))?;
+            let ca = folder.path().join(format!("{}.pem", place.role));
+            let mut request = WithCa::new(self.wanted.request(broker, &place.role), ca);
+            let keeper = request.ask(Request::keep).await;
+            let keeper = keeper.with_context(|| format!("no DSN of role `{}`", place.role))?;
             let given = keeper.current()?;
-            kept.push(Kept { place: place.clone(), keeper, ca, given, is_late: false, has_ended: false });
+            request.write(&given)?;
+            kept.push(Kept {
+                place: place.clone(),
+                keeper,
+                request,
+                given,
+                is_late: false,
+                has_ended: false,
+            });
         }
         Ok(kept)
     }
@@ -297,11 +307,9 @@ impl Kept {
     /// The present DSN. Where that is wanted in a file, it is there; and so is the CA.
     fn fresh(&self) -> anyhow::Result<Arc<Dsn>> {
         let dsn = self.keeper.current()?;
-        if let (Some(file), Some(pem)) = (&self.ca, dsn.ca_pem()) {
-            ca::replace(file, pem, Readers::Everyone)?;
-        }
+        self.request.write(&dsn)?;
         if let To::File(file) = &self.place.to {
-            ca::replace(file, dsn.text(), Readers::Owner)?;
+            file::replace(file, dsn.text(), Readers::Owner)?;
         }
         Ok(dsn)
     }
@@ -363,7 +371,7 @@ fn spawn(mut command: Command) -> anyhow::Result<Child> {
     child.map_err(|error| {
         let code = if error.kind() == ErrorKind::NotFound { 127 } else { 126 };
         let what = format!("{} does not start", command.as_std().get_program().to_string_lossy());
-        anyhow::Error::new(error).context(Failure { code, what })
+        anyhow::Error::new(error).context(Failure::new(code, what))
     })
 }
 
@@ -372,6 +380,12 @@ fn spawn(mut command: Command) -> anyhow::Result<Child> {
 pub(crate) struct Failure {
     pub(crate) code: u8,
     what: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: u8, what: impl Into<String>) -> Self {
+        Self { code, what: what.into() }
+    }
 }
 
 impl Display for Failure {
@@ -400,7 +414,7 @@ impl Signals {
         ]))
     }
 
-    /// What the work comes to, unless a signal comes before there is a program to get it.
+    /// What the work comes to, unless a signal comes before it is done.
     pub(crate) async fn unless<T>(
         &mut self,
         work: impl Future<Output = anyhow::Result<T>>,
@@ -410,13 +424,13 @@ impl Signals {
             number = self.next() => {
                 let number = number.as_raw();
                 let code = u8::try_from(128 + number).unwrap_or(u8::MAX);
-                let what = format!("ended by signal {number} before the program was started");
-                Err(Failure { code, what }.into())
+                let what = format!("ended by signal {number} before it was done");
+                Err(Failure::new(code, what).into())
             }
         }
     }
 
-    async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Signal {
         poll_fn(|context| {
             for (number, stream) in &mut self.0 {
                 if stream.poll_recv(context).is_ready() {
@@ -430,7 +444,7 @@ impl Signals {
 }
 
 /// Whether a signal means the end for good.
-fn is_end(number: Signal) -> bool {
+pub(crate) fn is_end(number: Signal) -> bool {
     [Signal::TERM, Signal::INT, Signal::QUIT].contains(&number)
 }
 
@@ -454,7 +468,7 @@ fn code(status: ExitStatus) -> ExitCode {
 }
 
 /// How long to wait for others after a change.
-const TOGETHER: Duration = Duration::from_secs(1);
+pub(crate) const TOGETHER: Duration = Duration::from_secs(1);
 
 /// How long to wait after a change that failed, and from one look at the keepers to the next.
 const AGAIN: Duration = Duration::from_secs(5);

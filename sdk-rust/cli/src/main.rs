@@ -1,8 +1,11 @@
 //! `dsn`: the command of dsn-broker, for shells, cron and programs that know nothing of it.
 
+mod agent;
 mod ca;
 mod doctor;
 mod exec;
+mod file;
+mod install;
 mod pages;
 mod session;
 mod show;
@@ -34,6 +37,8 @@ enum Command {
     Get(Get),
     /// Run a program with DSNs in its environment or in files, and keep them good.
     Exec(exec::Exec),
+    /// Write files with DSNs, and keep them good: beside an application, or before it.
+    RunAgent(agent::RunAgent),
     /// Open a session with psql.
     Psql(session::Session),
     /// Open a session with the client of MariaDB.
@@ -61,6 +66,8 @@ enum Command {
         /// The folder where they are written: /usr/local/share/man/man1.
         folder: PathBuf,
     },
+    /// Put this command there, for a container that has none.
+    Install(install::Install),
 }
 
 /// How a DSN is wanted.
@@ -123,10 +130,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Cli { json, command }: Cli) -> anyhow::Result<ExitCode> {
+    // Not all need one, and the agent has one of its own.
     let broker = Broker::from_env;
     match command {
         Command::Get(get) => get.run(&broker()?, json).await?,
         Command::Exec(exec) => return exec.run(&broker()?).await,
+        Command::RunAgent(agent) => return agent.run().await,
         Command::Psql(session) => return session.psql(&broker()?).await,
         Command::Mysql(session) => return session.mysql(&broker()?).await,
         Command::Whoami => match broker()?.whoami().await? {
@@ -148,6 +157,7 @@ async fn run(Cli { json, command }: Cli) -> anyhow::Result<ExitCode> {
             }
         },
         Command::Revoke { lease_id } => broker()?.revoke(&lease_id).await?,
+        Command::Install(install) => install.run()?,
         Command::Doctor(doctor) => return doctor.run(json).await,
         Command::Completions { shell } => pages::completions::<Cli>(shell),
         Command::Man { folder } => pages::man::<Cli>(&folder)?,
@@ -164,7 +174,7 @@ impl Get {
         }
         let dsn = request.get().await?;
         if let (true, Some(file), Some(pem)) = (self.write_ca, &self.ca_file, dsn.ca_pem()) {
-            ca::replace(file, pem, ca::Readers::Everyone)?;
+            file::replace(file, pem, file::Readers::Everyone)?;
         }
         if json { show::whole(&dsn) } else { show::text(dsn.text()) }
     }

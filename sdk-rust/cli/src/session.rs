@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use dsn_broker_sdk::Broker;
+use dsn_broker_sdk::{Broker, Request};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::Wanted;
-use crate::ca::{self, Readers};
+use crate::ca::WithCa;
 use crate::exec::{self, EXIT_CODES, Signals};
+use crate::file::{self, Readers};
 
 /// Open a session.
 #[derive(Args)]
@@ -33,7 +34,7 @@ impl Session {
     /// With psql, which reads a file that only its owner can: no secret is among its arguments.
     pub(crate) async fn psql(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::new()?;
-        let folder = ca::folder()?;
+        let folder = file::folder()?;
         let file = signals.unless(self.file(broker, "pg-service", &folder)).await?;
         let mut client = Command::new("psql");
         // What the file does not say is not for the environment to say, but for how things look.
@@ -45,7 +46,7 @@ impl Session {
     /// With the client of MariaDB, which reads a file that only its owner can.
     pub(crate) async fn mysql(&self, broker: &Broker) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::new()?;
-        let folder = ca::folder()?;
+        let folder = file::folder()?;
         let file = signals.unless(self.file(broker, "my-cnf", &folder)).await?;
         let mut client = Command::new("mariadb");
         // No other file may weaken what this one says.
@@ -57,9 +58,12 @@ impl Session {
     async fn file(&self, broker: &Broker, format: &str, folder: &TempDir) -> anyhow::Result<PathBuf> {
         let wanted =
             Wanted { format: format.to_owned(), endpoint: self.endpoint.clone(), os: self.os.clone() };
-        let (request, _) = ca::request(broker, &wanted, &self.role, folder.path()).await?;
+        let request = wanted.request(broker, &self.role);
+        let mut request = WithCa::new(request, folder.path().join("ca.pem"));
+        let dsn = request.ask(async |request: Request| request.get().await).await?;
+        request.write(&dsn)?;
         let file = folder.path().join(format);
-        ca::replace(&file, request.get().await?.text(), Readers::Owner)?;
+        file::replace(&file, dsn.text(), Readers::Owner)?;
         Ok(file)
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn measure(rig: &Rig, plan: &Plan, report: &mut Report) -> anyh
     report.compare("  median", "ms", ours.p50, theirs.p50, None);
     report.compare("  99th percentile", "ms", ours.p99, theirs.p99, Some(Mark::RatioAtMost(5.0)));
     report.compare("  processor time of the process", "µs/request", ours.processor, theirs.processor, None);
-    let peak = memory_kib(&program, "VmHWM")? as f64 / 1024.0;
+    let peak = memory_kib(program.process(), "VmHWM")? as f64 / 1024.0;
     report.add("  resident at most, under this load", "MiB", vec![peak], Some(Mark::AtMost(96.0)));
     rig.stop(program).await
 }

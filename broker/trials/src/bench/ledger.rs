@@ -28,7 +28,7 @@ pub(super) async fn measure(
     for _ in 0..plan.rounds {
         let (program, took) = rig.broker().await?;
         started.push(took.as_secs_f64() * 1e3);
-        idle.push(memory_kib(&program, "VmRSS")? as f64 / 1024.0);
+        idle.push(memory_kib(program.process(), "VmRSS")? as f64 / 1024.0);
         rate.push(fetch::rate(rig, &program, plan.seconds).await?);
         rig.stop(program).await?;
     }

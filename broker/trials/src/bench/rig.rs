@@ -105,8 +105,8 @@ fn set(config: &mut Value, pointer: &str, value: Value) -> anyhow::Result<()> {
 }
 
 /// Kibibytes, from a line like `VmRSS:     123 kB` of a process's status.
-pub(super) fn memory_kib(program: &Program, line: &str) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(program.proc().join("status"))?;
+pub(super) fn memory_kib(process: u32, line: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let found = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
     let number = found.and_then(|rest| rest.split_whitespace().next());
     Ok(number.with_context(|| format!("no {line} in the status of the process"))?.parse()?)

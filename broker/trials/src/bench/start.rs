@@ -9,7 +9,7 @@ pub(super) async fn measure(rig: &Rig, plan: &Plan, report: &mut Report) -> anyh
     for _ in 0..plan.rounds {
         let (program, took) = rig.broker().await?;
         started.push(took.as_secs_f64() * 1e3);
-        idle.push(memory_kib(&program, "VmRSS")? as f64 / 1024.0);
+        idle.push(memory_kib(program.process(), "VmRSS")? as f64 / 1024.0);
         rig.stop(program).await?;
     }
     report.add("cold start to ready", "ms", started, Some(Mark::AtMost(200.0)));

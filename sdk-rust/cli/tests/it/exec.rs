@@ -3,17 +3,12 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStderr};
-use tokio::task::JoinSet;
-use tokio::time::{interval, timeout};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::scene::{Scene, mode, run};
+use crate::watch::{kill, said, says, soon, status, terminate, until};
 
 #[test]
 fn a_program_finds_its_dsns_and_not_the_proof() {
@@ -211,11 +206,7 @@ fn a_broker_that_is_away_and_a_dsn_that_ends_are_told_of_and_the_program_goes_on
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let script = format!("echo started >> {}; while :; do sleep 0.05; done", log.display());
-        let port: u16 = scene.broker_url().rsplit_once(':').unwrap().1.trim_end_matches('/').parse().unwrap();
-        let between = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = between.local_addr().unwrap();
-        let url = scene.broker_url().replace(&port.to_string(), &address.port().to_string());
-        let way = tokio::spawn(pass(between, port));
+        let (way, url) = scene.way().await;
         let mut child = scene
             .dsn(&["exec", "orders-instance", "--", "sh", "-c", &script])
             .env("DSN_BROKER_URL", url)
@@ -224,87 +215,13 @@ fn a_broker_that_is_away_and_a_dsn_that_ends_are_told_of_and_the_program_goes_on
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         until(&log, |lines| lines == ["started"]).await;
-        way.abort();
+        way.close();
         says(&mut lines, "there is no successor yet of the DSN of orders-instance").await;
         says(&mut lines, "the DSN of orders-instance has ended, and has no successor").await;
         assert_eq!(until(&log, |_| true).await, ["started"]);
-        let way = tokio::spawn(pass(TcpListener::bind(address).await.unwrap(), port));
+        way.mend();
         until(&log, |lines| lines == ["started", "started"]).await;
         terminate(&child).await;
         assert_eq!(status(child).await.code(), Some(143));
-        way.abort();
     });
 }
-
-/// Passes on what comes there, until it is dropped.
-async fn pass(from: TcpListener, to: u16) {
-    let mut calls = JoinSet::new();
-    loop {
-        let (mut here, _) = from.accept().await.unwrap();
-        calls.spawn(async move {
-            let mut there = TcpStream::connect(("localhost", to)).await.unwrap();
-            // Either may hang up as it likes.
-            let _ = copy_bidirectional(&mut here, &mut there).await;
-        });
-    }
-}
-
-async fn terminate(child: &Child) {
-    kill(child, "TERM").await;
-}
-
-async fn kill(child: &Child, signal: &str) {
-    let (id, signal) = (child.id().unwrap().to_string(), format!("-{signal}"));
-    assert!(tokio::process::Command::new("kill").args([&signal, &id]).status().await.unwrap().success());
-}
-
-/// How it ended.
-async fn status(mut child: Child) -> ExitStatus {
-    timeout(DEADLINE, child.wait()).await.expect("it did not end").unwrap()
-}
-
-/// What it says on its standard error, up to the line with these words; what comes after goes nowhere.
-async fn said(child: &mut Child, words: &str) -> Vec<String> {
-    says(&mut BufReader::new(child.stderr.take().unwrap()).lines(), words).await
-}
-
-async fn says(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> Vec<String> {
-    let reading = async {
-        let mut said = Vec::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            let is_it = line.contains(words);
-            said.push(line);
-            if is_it {
-                return said;
-            }
-        }
-        panic!("it ended, and said {said:?}");
-    };
-    timeout(DEADLINE, reading).await.expect("it did not say so")
-}
-
-/// The lines of a file, as soon as they are enough.
-async fn until(file: &Path, enough: impl Fn(&[String]) -> bool) -> Vec<String> {
-    soon(|| {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        let lines: Vec<String> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        enough(&lines).then_some(lines)
-    })
-    .await
-}
-
-/// What a look finds, as soon as it finds something.
-async fn soon<T>(look: impl Fn() -> Option<T>) -> T {
-    let looking = async {
-        let mut looks = interval(Duration::from_millis(20));
-        loop {
-            looks.tick().await;
-            if let Some(found) = look() {
-                return found;
-            }
-        }
-    };
-    timeout(DEADLINE, looking).await.expect("it did not happen")
-}
-
-const DEADLINE: Duration = Duration::from_secs(60);

@@ -8,10 +8,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod agent;
 mod doctor;
 mod exec;
 mod recipes;
 mod scene;
+mod watch;
 
 use scene::{Scene, run};
 

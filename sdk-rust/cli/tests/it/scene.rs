@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use devstack::{Claims, Configuration, Databases, Program, World};
+use devstack::{Claims, Configuration, Databases, Link, Program, World, role};
 use serde_json::json;
 use tokio::process::Command;
 use tokio::runtime::Runtime;
@@ -43,8 +43,17 @@ impl Scene {
             prefix: "dsn:",
         };
         let mut configuration = Configuration::usual(&world, databases).unwrap();
+        let pair = pair(&world, &configuration).await;
         // These change while a test looks.
-        configuration.merge(&json!({ "roles": { "orders-instance": { "ttl": "20s", "max_ttl": "20s", "share": "request" } } }));
+        let mut short = role("workload");
+        (short["ttl"], short["max_ttl"]) = (json!("10s"), json!("10s"));
+        configuration.merge(&json!({ "roles": {
+            "orders-instance": { "ttl": "20s", "max_ttl": "20s", "share": "request" },
+            "orders-short": short,
+            "orders-pair": pair,
+        } }));
+        let bound = configuration.config["bindings"][0]["roles"].as_array_mut().unwrap();
+        bound.extend([json!("orders-short"), json!("orders-pair")]);
         change(&world, &mut configuration).await;
         configuration.write().unwrap();
         let migrated =
@@ -57,8 +66,7 @@ impl Scene {
 
     /// The command, for an application.
     pub fn dsn(&self, arguments: &[&str]) -> Command {
-        let claims = Claims::of("app-cli").lifetime(Duration::from_secs(3600));
-        self.dsn_with(arguments, &self.world.oidc().mint(&claims).unwrap())
+        self.dsn_with(arguments, &self.token())
     }
 
     /// The same, with this token.
@@ -75,6 +83,12 @@ impl Scene {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+
+    /// The proof of an application.
+    pub fn token(&self) -> String {
+        let claims = Claims::of("app-cli").lifetime(Duration::from_secs(3600));
+        self.world.oidc().mint(&claims).unwrap()
     }
 
     /// What it prints, without the last newline.
@@ -98,6 +112,27 @@ impl Scene {
         self.broker.url()
     }
 
+    /// A way to the broker that can be cut, and its URL.
+    pub async fn way(&self) -> (Link, String) {
+        let (_, port) = self.broker.url().rsplit_once(':').unwrap();
+        let way = Link::to(port.parse().unwrap()).await.unwrap();
+        let url = format!("https://localhost:{}", way.port());
+        (way, url)
+    }
+
+    /// The configuration of another broker, with this port.
+    pub fn other(&self, port: u16) -> Configuration {
+        let mut other = self.configuration.replica().unwrap();
+        other.merge(&json!({ "server": { "listen": format!("127.0.0.1:{port}") } }));
+        other.write().unwrap();
+        other
+    }
+
+    /// Starts a broker with this configuration.
+    pub async fn broker(configuration: &Configuration) -> Program {
+        Program::start(&broker(), &configuration.file(), &[]).await.unwrap()
+    }
+
     pub fn ca_pem(&self) -> &str {
         self.world.ca().pem()
     }
@@ -106,6 +141,28 @@ impl Scene {
         self.world.ca_path().to_str().unwrap()
     }
 }
+
+/// A role with a password that no URL can hold as it is.
+async fn pair(world: &World, configuration: &Configuration) -> serde_json::Value {
+    let sql = format!(
+        "create role cli_a login in role orders_ro password '{PASSWORD}'; \
+         create role cli_b login in role orders_ro; \
+         grant cli_a, cli_b to broker_admin with admin option"
+    );
+    world.orders().execute("orders", &sql).await.unwrap();
+    let adopt =
+        json!({ "username": "cli_a", "password": configuration.secret("adopted", PASSWORD).unwrap() });
+    let users = ["cli_a", "cli_b"];
+    json!({
+        "database": "orders",
+        "credential": { "kind": "rotated_password", "users": users, "rotate": "manual", "adopt": adopt },
+        "ttl": "1h",
+        "share": "role",
+    })
+}
+
+/// It has what has a meaning in URLs.
+pub const PASSWORD: &str = "p@ss:w/o%rd? #1 &=+";
 
 /// Who may do what with a file.
 pub fn mode(file: &Path) -> u32 {
