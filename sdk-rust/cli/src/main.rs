@@ -2,6 +2,7 @@
 
 mod ca;
 mod exec;
+mod injector;
 mod session;
 mod show;
 
@@ -44,6 +45,8 @@ enum Command {
         /// The lease.
         lease_id: String,
     },
+    /// Inject DSNs into the pods of a Kubernetes cluster that ask for it, as its admission webhook.
+    Injector(injector::Injector),
 }
 
 /// How a DSN is wanted.
@@ -106,6 +109,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    // What is no client of the broker.
+    let command = match command {
+        Command::Injector(injector) => return injector.run().await,
+        command => command,
+    };
     let broker = Broker::from_env()?;
     match command {
         Command::Get(get) => get.run(&broker).await?,
@@ -116,6 +124,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Roles => show::json(&broker.roles().await?)?,
         Command::Leases => show::json(&broker.leases().await?)?,
         Command::Revoke { lease_id } => broker.revoke(&lease_id).await?,
+        Command::Injector(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
