@@ -3,6 +3,7 @@
 mod ca;
 mod exec;
 mod injector;
+mod injector_certificate;
 mod session;
 mod show;
 
@@ -47,6 +48,8 @@ enum Command {
     },
     /// Inject DSNs into the pods of a Kubernetes cluster that ask for it, as its admission webhook.
     Injector(injector::Injector),
+    /// Make the certificate of the injector or renew it, and let the cluster trust it.
+    InjectorCertificate(injector_certificate::InjectorCertificate),
 }
 
 /// How a DSN is wanted.
@@ -109,22 +112,18 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    // What is no client of the broker.
-    let command = match command {
-        Command::Injector(injector) => return injector.run().await,
-        command => command,
-    };
-    let broker = Broker::from_env()?;
+    let broker = Broker::from_env;
     match command {
-        Command::Get(get) => get.run(&broker).await?,
-        Command::Exec(exec) => return exec.run(&broker).await,
-        Command::Psql(session) => return session.psql(&broker).await,
-        Command::Mysql(session) => return session.mysql(&broker).await,
-        Command::Whoami => show::json(&broker.whoami().await?)?,
-        Command::Roles => show::json(&broker.roles().await?)?,
-        Command::Leases => show::json(&broker.leases().await?)?,
-        Command::Revoke { lease_id } => broker.revoke(&lease_id).await?,
-        Command::Injector(_) => {}
+        Command::Get(get) => get.run(&broker()?).await?,
+        Command::Exec(exec) => return exec.run(&broker()?).await,
+        Command::Psql(session) => return session.psql(&broker()?).await,
+        Command::Mysql(session) => return session.mysql(&broker()?).await,
+        Command::Whoami => show::json(&broker()?.whoami().await?)?,
+        Command::Roles => show::json(&broker()?.roles().await?)?,
+        Command::Leases => show::json(&broker()?.leases().await?)?,
+        Command::Revoke { lease_id } => broker()?.revoke(&lease_id).await?,
+        Command::Injector(injector) => return injector.run().await,
+        Command::InjectorCertificate(certificate) => return certificate.run().await,
     }
     Ok(ExitCode::SUCCESS)
 }

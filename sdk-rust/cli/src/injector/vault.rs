@@ -62,7 +62,7 @@ impl Translation<'_> {
         let mut names = BTreeSet::new();
         for (key, secret) in said.take_all("agent-inject-secret-") {
             let name = name(&key);
-            if let Some(role) = secret.read(self.notes, |value| role(value)) {
+            if let Some(role) = secret.read(self.notes, role) {
                 self.ours.add(&format!("role-{name}"), Said::new(&secret.annotation, role), self.notes);
             }
             let (own, file) = (folders.remove(&key), files.remove(&key));

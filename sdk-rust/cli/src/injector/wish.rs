@@ -111,8 +111,7 @@ impl Wish {
         let mut containers = said
             .take("containers")
             .and_then(|said| Some((said.annotation.clone(), said.read(notes, names)?)));
-        let audience =
-            said.take("token-audience").and_then(|said| said.read(notes, |value| not_empty(value)));
+        let audience = said.take("token-audience").and_then(|said| said.read(notes, not_empty));
         let exec = said.take("exec").filter(|said| said.value != "false");
         let delivery = match exec {
             None => Delivery::Files(Files::read(&roles, &mut said, notes)),

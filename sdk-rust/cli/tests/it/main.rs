@@ -9,6 +9,7 @@
 )]
 
 mod exec;
+mod injector;
 mod scene;
 
 use scene::{Scene, run};
