@@ -32,6 +32,10 @@ pub(crate) fn inject(
             ));
         }
     }
+    if pod.list(CONTAINERS).is_empty() {
+        notes.mistake("the pod has no containers");
+        return;
+    }
     let containers = pod.containers();
     let targets = targets(&containers, wish, notes);
     volume::token(pod, wish.audience.as_deref().unwrap_or(&settings.audience), notes);

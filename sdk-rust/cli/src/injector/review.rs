@@ -98,6 +98,10 @@ fn verdict(request: Request, settings: &Settings) -> Verdict {
     if request.operation != "CREATE" || !request.sub_resource.is_empty() {
         return Verdict::Untouched;
     }
+    if !request.object.is_object() {
+        let message = "the request to create a pod has no pod in it".to_owned();
+        return Verdict::Refused { code: 400, reason: "BadRequest", message };
+    }
     let mut notes = Notes::default();
     let who = who(&request);
     let patch = mutate(request.object, settings, &mut notes);
@@ -107,7 +111,7 @@ fn verdict(request: Request, settings: &Settings) -> Verdict {
         return Verdict::Patched { patch, warnings: notes.warnings };
     }
     let message = notes.mistakes.join("; ");
-    show::note(&format!("{who}: refused: {message}"));
+    show::note(&one_line(&format!("{who}: refused: {message}")));
     Verdict::Refused { code: 422, reason: "Invalid", message }
 }
 
@@ -141,8 +145,12 @@ fn who(request: &Request) -> String {
     let metadata = |key: &str| request.object.pointer(&format!("/metadata/{key}")).and_then(Value::as_str);
     let name = Some(request.name.as_str()).filter(|name| !name.is_empty());
     let name = name.or_else(|| metadata("name")).or_else(|| metadata("generateName")).unwrap_or("a pod");
-    // Nobody writes lines of their own into the log.
-    format!("{}/{name}", request.namespace).chars().filter(|it| !it.is_control()).collect()
+    one_line(&format!("{}/{name}", request.namespace))
+}
+
+/// Nobody writes lines of their own into the log.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).collect()
 }
 
 const VERSION: &str = "admission.k8s.io/v1";

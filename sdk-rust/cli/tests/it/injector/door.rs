@@ -107,6 +107,35 @@ fn nothing_but_new_pods_is_changed() {
 }
 
 #[test]
+fn a_request_without_a_pod_is_refused() {
+    run(async {
+        let webhook = Webhook::shared().await;
+        let asking = pod(&[("dsn-broker.io/inject", "orders")]);
+        let mut empty = asking.clone();
+        empty["spec"] = json!({ "containers": [] });
+        let mut odd = asking;
+        odd["metadata"]["annotations"]["dsn-broker.io/inject"] = true.into();
+        for (object, words) in [
+            (Value::Null, "has no pod in it"),
+            (json!([]), "has no pod in it"),
+            (empty, "the pod has no containers"),
+            (odd, "metadata.annotations: invalid type"),
+        ] {
+            let answer = webhook.create(&object).await;
+            assert!(!answer.allowed && answer.message.contains(words), "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn it_ends_in_order_when_it_is_told_to() {
+    run(async {
+        let webhook = tokio::spawn(Webhook::start(&[])).await.unwrap();
+        assert_eq!(webhook.end().await.code(), Some(0));
+    });
+}
+
+#[test]
 fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
     run(async {
         let webhook = tokio::spawn(Webhook::start(&[])).await.unwrap();

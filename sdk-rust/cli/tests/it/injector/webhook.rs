@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -25,7 +25,7 @@ pub struct Webhook {
     pub folder: TempDir,
     pub ca: Ca,
     address: String,
-    _child: Child,
+    child: Child,
 }
 
 /// What became of a pod.
@@ -69,7 +69,16 @@ impl Webhook {
         let address = format!("https://localhost:{port}");
         // What it says is taken, so that it never waits for us.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { folder, ca, address, _child: child }
+        Self { folder, ca, address, child }
+    }
+
+    /// Tells it to end, and waits until it has.
+    pub async fn end(mut self) -> ExitStatus {
+        let process = self.child.id().unwrap().to_string();
+        assert!(
+            Command::new("sh").args(["-c", "kill -s TERM $0", &process]).status().await.unwrap().success()
+        );
+        self.child.wait().await.unwrap()
     }
 
     pub fn port(&self) -> u16 {
