@@ -6,10 +6,12 @@ mod account;
 mod agent;
 mod annotation;
 mod file;
+mod grammar;
 mod injection;
 mod pod;
 mod review;
 mod serving;
+mod value;
 mod vault;
 mod volume;
 mod wish;
@@ -33,10 +35,10 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use clap::{Args, ValueEnum};
 use dsn_broker_sdk::{Broker, Proof};
 use hyper_util::rt::TokioTimer;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::injector::wish::User;
+use crate::injector::value::User;
 use crate::show;
 
 /// Inject the agent into pods.
@@ -77,19 +79,19 @@ struct Settings {
     #[arg(long, default_value = "/usr/local/bin/dsn")]
     agent_binary: String,
     /// Whom the agent runs as where the containers do not say whom they run as; `none` lets the cluster choose.
-    #[arg(long, default_value = "65532", value_parser = wish::user)]
+    #[arg(long, default_value = "65532", value_parser = value::user)]
     agent_run_as_user: User,
     /// How much of a processor the agent is sure to have.
-    #[arg(long, default_value = "10m", value_parser = wish::quantity)]
+    #[arg(long, default_value = "10m", value_parser = value::quantity)]
     agent_cpu_request: String,
     /// How much of a processor the agent may have.
-    #[arg(long, default_value = "250m", value_parser = wish::quantity)]
+    #[arg(long, default_value = "250m", value_parser = value::quantity)]
     agent_cpu_limit: String,
     /// How much memory the agent is sure to have.
-    #[arg(long, default_value = "16Mi", value_parser = wish::quantity)]
+    #[arg(long, default_value = "16Mi", value_parser = value::quantity)]
     agent_memory_request: String,
     /// How much memory the agent may have, with the files.
-    #[arg(long, default_value = "64Mi", value_parser = wish::quantity)]
+    #[arg(long, default_value = "64Mi", value_parser = value::quantity)]
     agent_memory_limit: String,
     /// Also understand the annotations of Vault's injector, where they mean the same.
     #[arg(long)]
@@ -148,7 +150,7 @@ impl Injector {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let handle = Handle::new();
-        tokio::spawn(stop(handle.clone()));
+        tokio::spawn(stop(signal(SignalKind::terminate())?, handle.clone()));
         let routes = Router::new()
             .route("/mutate", post(mutate))
             .route("/healthz", get(async || "ok\n"))
@@ -185,8 +187,7 @@ async fn mutate(State(settings): State<Arc<Settings>>, headers: HeaderMap, body:
 }
 
 /// Requests in flight are answered when it is told to end.
-async fn stop(handle: Handle<SocketAddr>) {
-    let Ok(mut ended) = signal(SignalKind::terminate()) else { return };
+async fn stop(mut ended: Signal, handle: Handle<SocketAddr>) {
     ended.recv().await;
     handle.graceful_shutdown(Some(PATIENCE));
 }

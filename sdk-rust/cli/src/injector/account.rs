@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::injector::annotation::{Notes, PREFIX};
 use crate::injector::pod::{Container, Pod};
-use crate::injector::wish::{Files, OnChange, User};
+use crate::injector::value::{OnChange, User};
+use crate::injector::wish::Files;
 
 /// Whom the agent runs as.
 pub(crate) struct Account {

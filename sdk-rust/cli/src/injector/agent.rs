@@ -6,8 +6,9 @@ use crate::injector::Settings;
 use crate::injector::account::{Account, USER, hardened};
 use crate::injector::annotation::Notes;
 use crate::injector::file;
+use crate::injector::value::OnChange;
 use crate::injector::volume::{BINARY, Places, TOKEN};
-use crate::injector::wish::{Files, OnChange, Range};
+use crate::injector::wish::{Files, Range};
 
 /// The agent's container.
 pub(crate) fn agent(

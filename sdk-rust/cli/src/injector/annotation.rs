@@ -97,46 +97,6 @@ impl Annotations {
     }
 }
 
-/// `true` or `false`, as Kubernetes writes them.
-pub(crate) fn truth(value: &str) -> Result<bool, String> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => Err(format!("{} is neither \"true\" nor \"false\"", quoted(other))),
-    }
-}
-
-/// The name of a role or endpoint, as the broker has them.
-pub(crate) fn name(value: &str) -> Result<String, String> {
-    let is_name = (1..=63).contains(&value.len())
-        && value.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && value.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || "-_.".contains(it));
-    is_name.then(|| value.to_owned()).ok_or_else(|| {
-        format!(
-            "{} is not a name: use 1 to 63 of a-z, 0-9, '-', '_' and '.', and begin with a letter or a digit",
-            quoted(value)
-        )
-    })
-}
-
-/// Names with commas between them.
-pub(crate) fn names(value: &str) -> Result<Vec<String>, String> {
-    let names: Vec<_> = value.split(',').map(|name| name.trim().to_owned()).collect();
-    if names.iter().any(String::is_empty) {
-        return Err(format!(
-            "{} is not a list of names: write one, or several with commas between",
-            quoted(value)
-        ));
-    }
-    Ok(names)
-}
-
-/// What someone wrote, fit for a message.
-pub(crate) fn quoted(value: &str) -> String {
-    let shown: String = value.chars().take(LONGEST_SHOWN).collect();
-    format!("{shown:?}")
-}
-
 /// That which someone may have meant, to be put behind a message.
 pub(crate) fn meant<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     known
@@ -146,6 +106,3 @@ pub(crate) fn meant<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
         .min()
         .map_or_else(String::new, |(_, known)| format!(", did you mean {known}?"))
 }
-
-/// How much of a value is repeated, in characters.
-const LONGEST_SHOWN: usize = 100;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::injector::annotation::{Notes, PREFIX, quoted};
+use crate::injector::annotation::{Notes, PREFIX};
+use crate::injector::value::quoted;
 
 pub(crate) struct File {
     /// What it is called in the annotations.
@@ -30,6 +31,9 @@ impl File {
     /// Looks for what does not go with the files before it.
     pub(crate) fn check(&self, folder: &str, before: &[Self], notes: &mut Notes) {
         let (key, path) = (&self.key, &self.path);
+        if let Err(wrong) = file(path) {
+            notes.mistake(format!("{PREFIX}role-{key}: {wrong}"));
+        }
         if *path == ready(folder) {
             notes.mistake(format!(
                 "{PREFIX}role-{key}: {path} is where the agent says that all is there: name it otherwise"

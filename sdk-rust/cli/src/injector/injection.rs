@@ -9,8 +9,9 @@ use crate::injector::account::{Account, SECURITY};
 use crate::injector::agent::{self, INSTALLER, NAME};
 use crate::injector::annotation::{Notes, PREFIX, meant};
 use crate::injector::pod::{CONTAINERS, Container, INIT_CONTAINERS, Kind, Pod};
+use crate::injector::value::OnChange;
 use crate::injector::volume::{self, BINARY, Places, TOKEN};
-use crate::injector::wish::{Delivery, Exec, Files, OnChange, Wish};
+use crate::injector::wish::{Delivery, Exec, Files, Wish};
 
 /// Changes the pod, or tells in the notes why that cannot be.
 pub(crate) fn inject(

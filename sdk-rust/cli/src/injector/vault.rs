@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::injector::annotation::{Annotations, Notes, PREFIX, Said, meant, quoted, truth};
+use crate::injector::annotation::{Annotations, Notes, PREFIX, Said, meant};
+use crate::injector::value::{quoted, truth};
 
 /// What becomes of an annotation.
 enum Meaning {

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::injector::annotation::{Annotations, Notes, PREFIX, Said, meant, name, names, quoted, truth};
-use crate::injector::file::{File, Shape, mode, place};
+use crate::injector::annotation::{Annotations, Notes, PREFIX, Said};
+use crate::injector::file::{self, File, Shape};
+use crate::injector::grammar::unknown;
+use crate::injector::value::{
+    OnChange, User, exec_on_change, name, names, not_empty, number, quantity, quoted, truth, user, variable,
+    word,
+};
 use crate::injector::vault;
 
 /// What a pod asks for.
@@ -55,20 +60,6 @@ pub(crate) struct Agent {
 pub(crate) struct Range {
     pub(crate) request: Option<String>,
     pub(crate) limit: Option<String>,
-}
-
-/// Whom a container runs as.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum User {
-    Number(u64),
-    /// Whom the cluster chooses, as OpenShift does.
-    Unsaid,
-}
-
-/// What happens in the pod when files have changed.
-pub(crate) enum OnChange {
-    Signal { name: String, process: String },
-    Command(Vec<String>),
 }
 
 impl Wish {
@@ -158,48 +149,19 @@ fn short(inject: &Said, said: &mut Annotations, notes: &mut Notes) {
     }
 }
 
-/// Why an annotation means nothing here.
-fn unknown(key: &str, said: &Said, roles: &BTreeMap<String, Said>, is_exec: bool) -> String {
-    let annotation = &said.annotation;
-    let family = FAMILIES.iter().find_map(|family| Some((*family, key.strip_prefix(family)?)));
-    if let Some((family, name)) = family {
-        if roles.contains_key(name) {
-            return misplaced(annotation, is_exec);
-        }
-        let meant = meant(name, roles.keys().map(String::as_str));
-        let meant = meant.replace("mean ", &format!("mean {PREFIX}{family}"));
-        return format!("{annotation}: there is no {PREFIX}role-{name}{meant}");
-    }
-    if SINGLE.contains(&key) {
-        return misplaced(annotation, is_exec);
-    }
-    let families = FAMILIES.iter().flat_map(|family| roles.keys().map(move |name| format!("{family}{name}")));
-    let known: Vec<_> = families.chain(SINGLE.iter().map(|known| (*known).to_owned())).collect();
-    let meant = meant(key, known.iter().map(String::as_str)).replace("mean ", &format!("mean {PREFIX}"));
-    format!("{annotation} is no annotation of dsn-broker{meant}")
-}
-
-fn misplaced(annotation: &str, is_exec: bool) -> String {
-    if is_exec {
-        format!("{annotation} is for files, and {PREFIX}exec writes none: leave one of them out")
-    } else {
-        format!(
-            "{annotation} is for programs that are run with {PREFIX}exec: write {PREFIX}exec: \"true\", or leave it out"
-        )
-    }
-}
-
 impl Files {
     fn read(roles: &BTreeMap<String, Said>, said: &mut Annotations, notes: &mut Notes) -> Self {
-        let folder =
-            said.take("path").and_then(|said| said.read(notes, |value| place(value).map(str::to_owned)));
+        let folder = said
+            .take("path")
+            .and_then(|said| said.read(notes, |value| file::place(value).map(str::to_owned)));
         let folder = folder.unwrap_or_else(|| FOLDER.to_owned());
         let mut parts = Parts::take(said);
         let (mut templates, mut paths, mut modes) =
             (said.take_all("template-"), said.take_all("path-"), said.take_all("mode-"));
         let mut files: Vec<File> = Vec::new();
         for (key, role) in roles {
-            let Some(role) = role.read(notes, name) else { continue };
+            // One that is wrong is refused, with all that is wrong besides.
+            let role = role.read(notes, name).unwrap_or_default();
             let format = parts.format(key, notes);
             let template = templates.remove(key);
             if let (Some(_), Some(template)) = (&format, &template) {
@@ -208,11 +170,11 @@ impl Files {
                     template.annotation
                 ));
             }
-            let path = paths.remove(key).and_then(|said| {
-                said.read(notes, |value| crate::injector::file::file(value).map(str::to_owned))
-            });
+            let path = paths
+                .remove(key)
+                .and_then(|said| said.read(notes, |value| file::file(value).map(str::to_owned)));
             let mode = modes.remove(key).and_then(|said| {
-                let mode = said.read(notes, mode)?;
+                let mode = said.read(notes, file::mode)?;
                 Some((said.annotation, mode))
             });
             let file = File {
@@ -344,97 +306,8 @@ impl Agent {
     }
 }
 
-impl OnChange {
-    fn read(value: &str) -> Result<Self, String> {
-        if let Some((name, process)) = value.strip_prefix("signal:").and_then(|rest| rest.split_once(':')) {
-            let known =
-                SIGNALS.contains(&name) && (1..=15).contains(&process.len()) && !process.contains('/');
-            return known.then(|| Self::Signal { name: name.to_owned(), process: process.to_owned() }).ok_or_else(|| {
-                format!(
-                    "{} is not signal:NAME:PROCESS: NAME is one of {}, and PROCESS as in /proc/PID/comm, at most 15 characters",
-                    quoted(value),
-                    SIGNALS.join(", ")
-                )
-            });
-        }
-        if let Some(command) = value.strip_prefix("command:") {
-            return serde_json::from_str(command)
-                .ok()
-                .filter(|command: &Vec<String>| command.first().is_some_and(|program| !program.is_empty()))
-                .map(Self::Command)
-                .ok_or_else(|| {
-                    format!("{} is not a list such as command:[\"program\", \"argument\"]", quoted(value))
-                });
-        }
-        Err(format!(
-            "{} is neither signal:HUP:PROCESS nor command:[\"program\", \"argument\"]",
-            quoted(value)
-        ))
-    }
-}
-
-fn exec_on_change(value: &str) -> Result<String, String> {
-    if ON_CHANGE.contains(&value) {
-        return Ok(value.to_owned());
-    }
-    Err(format!("{} is none of {}, which is what there is with exec", quoted(value), ON_CHANGE.join(", ")))
-}
-
 fn flag(said: &mut Annotations, name: &str, notes: &mut Notes) -> Option<bool> {
     said.take(name)?.read(notes, truth)
-}
-
-fn not_empty(value: &str) -> Result<String, String> {
-    let value = value.trim();
-    if value.is_empty() { Err("it is empty".to_owned()) } else { Ok(value.to_owned()) }
-}
-
-fn word(value: &str, what: &str) -> Result<String, String> {
-    let is_word = (1..=63).contains(&value.len())
-        && value.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-')
-        && !value.starts_with('-');
-    is_word.then(|| value.to_owned()).ok_or_else(|| format!("{} is not {what}", quoted(value)))
-}
-
-fn variable(value: &str) -> Result<String, String> {
-    let is_variable = !value.is_empty()
-        && !value.starts_with(|first: char| first.is_ascii_digit())
-        && value.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
-    if value.starts_with("DSN_BROKER_") {
-        return Err(format!("{value} is kept from the program: name another variable"));
-    }
-    is_variable
-        .then(|| value.to_owned())
-        .ok_or_else(|| format!("{} is not the name of a variable", quoted(value)))
-}
-
-/// An amount as Kubernetes writes it.
-pub(crate) fn quantity(value: &str) -> Result<String, String> {
-    let end = value.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(value.len());
-    let (number, unit) = value.split_at(end);
-    let is_number = number.starts_with(|first: char| first.is_ascii_digit()) && number.parse::<f64>().is_ok();
-    if is_number && ["", "m", "k", "Ki", "M", "Mi", "G", "Gi"].contains(&unit) {
-        return Ok(value.to_owned());
-    }
-    Err(format!("{} is not an amount, such as 50m of a processor or 32Mi of memory", quoted(value)))
-}
-
-fn number(value: &str) -> Result<u64, String> {
-    value
-        .parse::<u32>()
-        .map(u64::from)
-        .map_err(|_| format!("{} is not a number of a user or group", quoted(value)))
-}
-
-/// A user's number, but not root's; or `none`.
-pub(crate) fn user(value: &str) -> Result<User, String> {
-    if value == "none" {
-        return Ok(User::Unsaid);
-    }
-    match number(value)? {
-        0 => Err("the agent never runs as root: name another user, or leave it out".to_owned()),
-        number => Ok(User::Number(number)),
-    }
 }
 
 /// Where files are by default.
@@ -443,27 +316,3 @@ const FORMAT: &str = "uri";
 /// Where a program finds its only DSN.
 const VARIABLE: &str = "DATABASE_URL";
 const PARTS: [&str; 3] = ["format-", "endpoint-", "os-"];
-const SIGNALS: &[&str] = &["HUP", "USR1", "USR2", "TERM", "INT", "QUIT"];
-const ON_CHANGE: &[&str] = &["restart", "hup", "usr1", "nothing"];
-
-/// Annotations that end with the name of what they are about.
-const FAMILIES: &[&str] = &["role-", "format-", "endpoint-", "os-", "template-", "path-", "mode-", "env-"];
-
-/// All other annotations.
-const SINGLE: &[&str] = &[
-    "inject",
-    "containers",
-    "path",
-    "exec",
-    "on-change",
-    "init-only",
-    "init-first",
-    "token-audience",
-    "agent-cpu-request",
-    "agent-cpu-limit",
-    "agent-memory-request",
-    "agent-memory-limit",
-    "agent-run-as-user",
-    "agent-run-as-group",
-    "agent-run-as-same-user",
-];

@@ -77,11 +77,12 @@ fn without_ours(mut pod: Value) -> Value {
                     items.retain(|item| !is_ours(item));
                 }
             }
-            if let Some(command) = item.get_mut("command").and_then(Value::as_array_mut) {
-                if command.first() == Some(&json!("/run/dsn-bin/dsn")) {
-                    let end = command.iter().position(|part| part == "--").unwrap();
-                    command.drain(..=end);
-                }
+            let command = item.get_mut("command").and_then(Value::as_array_mut);
+            if let Some(command) =
+                command.filter(|command| command.first() == Some(&json!("/run/dsn-bin/dsn")))
+            {
+                let end = command.iter().position(|part| part == "--").unwrap();
+                command.drain(..=end);
             }
         }
     }

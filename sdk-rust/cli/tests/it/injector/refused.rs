@@ -17,6 +17,8 @@ const OURS: &[(&str, &str, &str)] = &[
         "Orders Reader",
         "dsn-broker.io/role-orders: \"Orders Reader\" is not a name: use 1 to 63 of a-z",
     ),
+    ("role-..", "web", "dsn-broker.io/role-..: \"/run/dsn/..\" is not an absolute path"),
+    ("role-a/b", "web", "one must not be inside of the other"),
     ("role-ready", "web", "/run/dsn/ready is where the agent says that all is there"),
     ("role-orders.ca.pem", "web", "would both write to"),
     ("format-orders", "URI!", "is not a format"),
@@ -327,6 +329,11 @@ fn all_mistakes_are_told_at_once() {
             ("dsn-broker.io/init-only", "?"),
         ];
         let answer = webhook.create(&pod(&all)).await;
+        let one = [("inject", "true"), ("role-a", "A"), ("format-a", "uri")];
+        let one = one.map(|(key, value)| (format!("dsn-broker.io/{key}"), value));
+        let said =
+            webhook.create(&pod(&one.each_ref().map(|(key, value)| (key.as_str(), *value)))).await.message;
+        assert!(said.ends_with("begin with a letter or a digit"), "nothing else is wrong: {said}");
         assert!(
             answer.message.contains("/etc belongs") && answer.message.contains("init-only"),
             "{answer:?}"
