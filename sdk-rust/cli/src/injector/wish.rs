@@ -133,10 +133,7 @@ fn short(inject: &Said, said: &mut Annotations, notes: &mut Notes) {
         return;
     }
     // Someone meant true or false.
-    if ["", "yes", "no", "on", "off", "1", "0", "enabled", "disabled"]
-        .contains(&&*inject.value.to_lowercase())
-        || ["true", "false"].contains(&&*inject.value.to_lowercase())
-    {
+    if NEARLY.contains(&&*inject.value.to_lowercase()) {
         let value = quoted(&inject.value);
         notes.mistake(format!(
             "{}: {value} is neither \"true\" nor \"false\" nor the name of a role",
@@ -313,6 +310,8 @@ fn flag(said: &mut Annotations, name: &str, notes: &mut Notes) -> Option<bool> {
 /// Where files are by default.
 const FOLDER: &str = "/run/dsn";
 const FORMAT: &str = "uri";
+/// What is taken for a slip, and not for the name of a role.
+const NEARLY: &[&str] = &["", "true", "false", "yes", "no", "on", "off", "1", "0", "enabled", "disabled"];
 /// Where a program finds its only DSN.
 const VARIABLE: &str = "DATABASE_URL";
 const PARTS: [&str; 3] = ["format-", "endpoint-", "os-"];
