@@ -61,6 +61,7 @@ generate: ## Write the generated files anew
 	cargo run --locked --quiet -p dsn-broker -- formats > broker/connect.md.new
 	mv broker/connect.md.new broker/connect.md
 	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn-broker --test it -- --exact dsn::golden::what_each_format_says_is_as_it_was_reviewed
+	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn --test it -- --exact injector::golden::what_each_pod_becomes_is_as_it_was_reviewed
 
 fmt: ## Format the code
 	cargo fmt --all

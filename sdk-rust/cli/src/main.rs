@@ -5,6 +5,8 @@ mod ca;
 mod doctor;
 mod exec;
 mod file;
+mod injector;
+mod injector_certificate;
 mod install;
 mod pages;
 mod session;
@@ -68,6 +70,10 @@ enum Command {
     },
     /// Put this command there, for a container that has none.
     Install(install::Install),
+    /// Inject DSNs into the pods of a Kubernetes cluster that ask for it, as its admission webhook.
+    Injector(injector::Injector),
+    /// Make the certificate of the injector or renew it, and let the cluster trust it.
+    InjectorCertificate(injector_certificate::InjectorCertificate),
 }
 
 /// How a DSN is wanted.
@@ -161,6 +167,8 @@ async fn run(Cli { json, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(doctor) => return doctor.run(json).await,
         Command::Completions { shell } => pages::completions::<Cli>(shell),
         Command::Man { folder } => pages::man::<Cli>(&folder)?,
+        Command::Injector(injector) => return injector.run().await,
+        Command::InjectorCertificate(certificate) => return certificate.run().await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@
 mod agent;
 mod doctor;
 mod exec;
+mod injector;
 mod recipes;
 mod scene;
 mod watch;

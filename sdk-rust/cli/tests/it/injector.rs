@@ -1,0 +1,9 @@
+//! The injector as API servers call it, and what it makes of pods.
+
+mod certificate;
+mod cluster;
+mod door;
+mod golden;
+mod property;
+mod refused;
+mod webhook;
