@@ -96,10 +96,13 @@ pub(crate) fn first(pem: &str) -> &str {
     certificates(pem).next().unwrap_or_default()
 }
 
-/// The certificates of a text, without the line break at their ends.
+/// The certificates of a text that can be trusted, without the line break at their ends. API servers take no others.
 fn certificates(pem: &str) -> impl Iterator<Item = &str> {
-    pem.split_inclusive(END).filter_map(|part| {
-        part.ends_with(END).then(|| part.find(BEGIN).and_then(|at| part.get(at..))).flatten()
+    let block = |part: &'_ str| part.find(BEGIN).filter(|_| part.ends_with(END));
+    let blocks = pem.split_inclusive(END).filter_map(move |part| part.get(block(part)?..));
+    blocks.filter(|block| {
+        let certificate = CertificateDer::from_pem_slice(block.as_bytes());
+        certificate.is_ok_and(|certificate| RootCertStore::empty().add(certificate).is_ok())
     })
 }
 

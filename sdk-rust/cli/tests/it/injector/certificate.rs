@@ -81,6 +81,7 @@ fn whatever_else_is_in_the_secret_makes_way() {
             ("tls.key", other.key_pem.as_str()),
             ("tls.crt", &other.certificate_pem),
             ("ca.crt", "rubbish"),
+            ("ca.crt", "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n"),
             ("tls.crt", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"),
             ("tls.key", ""),
         ] {
@@ -92,6 +93,7 @@ fn whatever_else_is_in_the_secret_makes_way() {
             cluster.put(SECRET, secret);
             cluster.succeeds(&[]).await;
             assert!(is_reached(&cluster, "dsn-injector.dsn.svc").await, "{key}");
+            assert!(!cluster.bundle().contains("aGVsbG8="), "API servers take no such bundle");
             assert_eq!(cluster.object(SECRET)["metadata"]["labels"]["kept"], "by others");
         }
         let cluster = Cluster::start().await;
