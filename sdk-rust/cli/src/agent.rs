@@ -45,6 +45,11 @@ pub(crate) struct RunAgent {
     check: bool,
 }
 
+/// What an agent would refuse in this configuration, a line for each; nothing if all is well.
+pub(crate) fn refusal(configuration: &str) -> Option<String> {
+    Config::parse(configuration, "the agent's configuration").err().map(|wrong| wrong.to_string())
+}
+
 impl RunAgent {
     pub(crate) async fn run(&self) -> anyhow::Result<ExitCode> {
         let Config { broker, ready, files, on_change } = self.config()?;

@@ -25,6 +25,10 @@ pub(crate) fn agent(
             "the annotations come to a configuration of more than {LONGEST} bytes: make the templates shorter"
         ));
     }
+    // What it would end with in the pod is refused here: a template, mostly.
+    if let Some(refusal) = crate::agent::refusal(&configuration) {
+        notes.mistake(refusal);
+    }
     let mut mounts: Vec<_> = places.mounts(false).collect();
     mounts.push(TOKEN.mount());
     let mut container = json!({

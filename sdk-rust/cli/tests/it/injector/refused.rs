@@ -21,6 +21,8 @@ const OURS: &[(&str, &str, &str)] = &[
     ("role-a/b", "web", "one must not be inside of the other"),
     ("role-ready", "web", "/run/dsn/ready is where the agent says that all is there"),
     ("role-orders.ca.pem", "web", "would both write to"),
+    ("template-orders", "{{ pasword }}", "files[0].template: the variable `pasword` is not known"),
+    ("template-orders", "{{ password", "files[0].template: line 1: syntax error"),
     ("format-orders", "URI!", "is not a format"),
     (
         "format-order",
