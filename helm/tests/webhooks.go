@@ -31,7 +31,10 @@ func webhooks(text []byte) ([]string, error) {
 		case *admission.MutatingWebhookConfiguration:
 			hooks = append(hooks, object.Webhooks...)
 		case *core.Pod:
-			pods = append(pods, object)
+			// Others are the chart's own.
+			if object.Labels[expected] != "" {
+				pods = append(pods, object)
+			}
 		}
 	}
 	if len(hooks) == 0 || len(pods) == 0 {
