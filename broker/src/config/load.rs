@@ -14,16 +14,12 @@ use crate::config::{ApiKeyIssuer, Config, DynamicUser, Ledger, OidcIssuer};
 impl Config {
     /// Reads, understands and checks the file.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
-        Self::parse(&text, file)
+        Self::parse(&read(file)?, file)
     }
 
     /// The ledger of the file alone, for what needs nothing else: the files and secrets of other sections need not be there.
     pub fn load_ledger(file: &Path) -> Result<Ledger, ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
-        Self::parse_and(&text, file, Self::check_ledger).map(|config| config.ledger)
+        Self::parse_and(&read(file)?, file, Self::check_ledger).map(|config| config.ledger)
     }
 
     /// Understands and checks the text of `file`.
@@ -47,6 +43,10 @@ impl Config {
             mistakes => Err(wrong(mistakes)),
         }
     }
+}
+
+fn read(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })
 }
 
 /// Understands the text. The first thing that cannot be understood ends it.

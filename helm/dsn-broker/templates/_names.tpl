@@ -61,6 +61,11 @@ app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 {{- end }}
 {{- end }}
 
+{{/* Whether the broker has a token for the API server. */}}
+{{- define "dsn-broker.mountsToken" -}}
+{{ or .Values.broker.tokenReview .Values.broker.serviceAccount.mountToken }}
+{{- end }}
+
 {{/* The Secret with the certificate that the broker shows. */}}
 {{- define "dsn-broker.tlsSecret" -}}
 {{- if .Values.tls.secretName -}}
