@@ -2,14 +2,14 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for the longest suffix that is put behind it. */}}
+{{/* Short enough for the longest suffix that is put behind it: the name of a CronJob has at most 52 characters. */}}
 {{- define "dsn-broker.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 36 | trimSuffix "-" }}
 {{- else if contains (include "dsn-broker.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- .Release.Name | trunc 36 | trimSuffix "-" }}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "dsn-broker.name" .) | trunc 40 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "dsn-broker.name" .) | trunc 36 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 

@@ -139,6 +139,25 @@ fn a_restart_is_for_what_needs_one() {
     });
 }
 
+#[test]
+fn names_stay_as_short_as_they_must() {
+    run(async {
+        for set in ["minimal", "full"] {
+            let folder = tempfile::tempdir().unwrap();
+            let values = folder.path().join("values.yaml");
+            let text = std::fs::read_to_string(values_file(set)).unwrap();
+            std::fs::write(&values, format!("fullnameOverride: {}\n{text}", "n".repeat(80))).unwrap();
+            let Some(rendered) = render(&values).await else { return };
+            assert!(rendered.ok, "{}", rendered.stderr);
+            for object in objects(&rendered.stdout) {
+                let name = object["metadata"]["name"].as_str().unwrap();
+                let longest = if object["kind"] == "CronJob" { 52 } else { 63 };
+                assert!(name.len() <= longest, "{} {name}", object["kind"]);
+            }
+        }
+    });
+}
+
 fn pod(object: &Value) -> Option<&Value> {
     match object["kind"].as_str()? {
         "Pod" => Some(&object["spec"]),

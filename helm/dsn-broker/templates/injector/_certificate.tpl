@@ -9,7 +9,7 @@ template:
       {{- include "dsn-broker.podLabels" (list . "certificate") | nindent 6 }}
   spec:
     restartPolicy: Never
-    serviceAccountName: {{ include "dsn-broker.injector" . }}-certificate
+    serviceAccountName: {{ include "dsn-broker.injectorSecret" . }}
     automountServiceAccountToken: true
     enableServiceLinks: false
     securityContext:
