@@ -11,7 +11,7 @@ STATIC := $(shell uname -m)-unknown-linux-musl
 # A debug build of the broker can be told to die at a named step.
 TRIALS := exec setpriv --pdeathsig TERM $(BUILD)/debug/trials
 
-.PHONY: help demo test fuzz chaos soak bench lint generate deps drivers fmt
+.PHONY: help demo test fuzz chaos soak bench lint generate deps drivers helm image fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,13 +55,22 @@ lint: deps ## Formatting, lints, documentation, generated files, dependencies; s
 drivers: ## Install the drivers of all languages that the tests connect with, where they can be had
 	@.ci/drivers
 
-generate: ## Write the generated files anew
+helm: ## Build Helm and what inspects the chart, for the tests of it, where Go is there
+	@.ci/helm
+
+image: ## Build what the images of helm/Dockerfile hold, and try it without an engine of containers
+	@.ci/image
+
+generate: helm ## Write the generated files anew
 	cargo run --locked --quiet -p dsn-broker -- openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 	cargo run --locked --quiet -p dsn-broker -- formats > broker/connect.md.new
 	mv broker/connect.md.new broker/connect.md
 	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn-broker --test it -- --exact dsn::golden::what_each_format_says_is_as_it_was_reviewed
 	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn --test it -- --exact injector::golden::what_each_pod_becomes_is_as_it_was_reviewed
+	# The chart's golden files are rendered by its schema.
+	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn-broker --test it -- chart::schema::it_is chart::values::the_page
+	WRITE_GOLDEN=1 cargo test --locked --quiet -p dsn-broker --test it -- chart::render::what_each
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -94,7 +94,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(file) => serve::run(file).await.map(|()| ExitCode::SUCCESS),
         Command::Check { file, live } => check::run(&file, live).await,
-        Command::Migrate(file) => migrate::run(&file.load()?).await.map(|()| ExitCode::SUCCESS),
+        Command::Migrate(file) => {
+            migrate::run(&Config::load_ledger(&file.config)?).await.map(|()| ExitCode::SUCCESS)
+        }
         Command::Schema => {
             println!("{}", serde_json::to_string_pretty(&Config::schema())?);
             Ok(ExitCode::SUCCESS)

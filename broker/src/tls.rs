@@ -14,7 +14,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 
-pub use pem::{read_pem_certificates, read_pem_key};
+pub use pem::{ends_at, read_pem_certificates, read_pem_key};
 pub use server::server_config;
 
 /// The versions that are spoken.

@@ -18,7 +18,9 @@ const COUNTED: u32 = 1000;
 pub(super) async fn run(broker: Arc<Broker>, stop: CancellationToken) {
     loop {
         broker.metrics.cache_up(broker.cache.is_up());
-        if let Err(error) = observe(&broker).await {
+        let observed = observe(&broker).await;
+        broker.metrics.ledger_up(observed.is_ok());
+        if let Err(error) = observed {
             tracing::debug!(%error, "the gauges could not be brought up to date");
         }
         tokio::select! {

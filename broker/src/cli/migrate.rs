@@ -2,11 +2,10 @@
 
 use anyhow::Context;
 
-use crate::config::Config;
+use crate::config::Ledger;
 use crate::ledger::{connect_options, migrate};
 
-pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let ledger = &config.ledger;
+pub(super) async fn run(ledger: &Ledger) -> anyhow::Result<()> {
     let writer = connect_options(&ledger.url.read()?, ledger.ca.as_deref())?;
     let owner = match &ledger.owner_url {
         Some(url) => connect_options(&url.read()?, ledger.ca.as_deref())?,

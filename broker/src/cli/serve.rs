@@ -24,7 +24,7 @@ pub(super) async fn run(file: File) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     if config.ledger.migrate_at_start {
-        migrate::run(&config).await?;
+        migrate::run(&config.ledger).await?;
     }
     let app = App::start(file.config, config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     let listeners = Listeners::open(&app)?;

@@ -9,14 +9,17 @@ use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options};
 use crate::config::check;
 use crate::config::located::Located;
 use crate::config::mistake::{ConfigError, Key, Mistake, Mistakes, Step};
-use crate::config::{ApiKeyIssuer, Config, DynamicUser, OidcIssuer};
+use crate::config::{ApiKeyIssuer, Config, DynamicUser, Ledger, OidcIssuer};
 
 impl Config {
     /// Reads, understands and checks the file.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
-        Self::parse(&text, file)
+        Self::parse(&read(file)?, file)
+    }
+
+    /// The ledger of the file alone, for what needs nothing else: the files and secrets of other sections need not be there.
+    pub fn load_ledger(file: &Path) -> Result<Ledger, ConfigError> {
+        Self::parse_and(&read(file)?, file, Self::check_ledger).map(|config| config.ledger)
     }
 
     /// Understands and checks the text of `file`.
@@ -24,6 +27,10 @@ impl Config {
     /// Relative paths in it start from the folder of `file`. The files and variables that it refers to
     /// are read for the check, and nothing of them is kept.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        Self::parse_and(text, file, Self::check)
+    }
+
+    fn parse_and(text: &str, file: &Path, check: fn(&Self) -> Mistakes) -> Result<Self, ConfigError> {
         let wrong = |mistakes| ConfigError::Wrong { file: file.to_owned(), mistakes };
         let tree: Located = serde_saphyr::from_str_with_options(text, options())
             .map_err(|error| wrong(vec![syntax_mistake(&error)]))?;
@@ -31,11 +38,15 @@ impl Config {
         config.resolve_files(file.parent().unwrap_or(Path::new("")));
         config.text = text.as_bytes().to_vec();
         config.warnings = config.doubts().locate(&tree);
-        match config.check().locate(&tree) {
+        match check(&config).locate(&tree) {
             mistakes if mistakes.is_empty() => Ok(config),
             mistakes => Err(wrong(mistakes)),
         }
     }
+}
+
+fn read(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })
 }
 
 /// Understands the text. The first thing that cannot be understood ends it.

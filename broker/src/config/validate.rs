@@ -34,6 +34,13 @@ impl Config {
         mistakes
     }
 
+    /// What is wrong with the ledger.
+    pub(super) fn check_ledger(&self) -> Mistakes {
+        let mut mistakes = Mistakes::default();
+        self.ledger.check(&Key::top("ledger"), &mut mistakes);
+        mistakes
+    }
+
     /// A proof must lead to one issuer, and an API key to one subject.
     fn check_that_issuers_differ(&self, mistakes: &mut Mistakes) {
         let (mut identifiers, mut hashes) = (BTreeMap::new(), BTreeMap::new());

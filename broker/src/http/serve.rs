@@ -16,7 +16,7 @@ use crate::app::{App, watch};
 use crate::config::{Limits, ServerTls};
 use crate::http::first_word::FirstWord;
 use crate::http::{health, public};
-use crate::tls::{TlsError, server_config};
+use crate::tls::{TlsError, ends_at, server_config};
 
 /// Why the broker cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,7 @@ pub async fn serve(app: Arc<App>, listeners: Listeners, hangup: Signal) -> Resul
     let handle = Handle::new();
     tokio::spawn(stop_with(app.clone(), handle.clone(), grace));
     let tls = config.server.tls.as_ref().map(tls_of).transpose()?;
+    observe_certificate(&app);
     tokio::spawn(watch(app.clone(), hangup, {
         let tls = tls.clone();
         move |app| reload_certificate(app, tls.as_ref())
@@ -133,7 +134,15 @@ fn tls_of(tls: &ServerTls) -> Result<RustlsConfig, ServeError> {
 fn reload_certificate(app: &App, running: Option<&RustlsConfig>) {
     let (Some(running), Some(tls)) = (running, &app.current.load().config.server.tls) else { return };
     match server_config(&tls.cert, &tls.key, tls.client_ca.as_deref()) {
-        Ok(config) => running.reload_from_config(Arc::new(config)),
+        Ok(config) => {
+            running.reload_from_config(Arc::new(config));
+            observe_certificate(app);
+        }
         Err(error) => tracing::error!(%error, "the new certificate is refused; the one before it stays"),
     }
+}
+
+fn observe_certificate(app: &App) {
+    let ends = app.current.load().config.server.tls.as_ref().and_then(|tls| ends_at(&tls.cert));
+    app.metrics.certificate_expires(ends.unwrap_or(0));
 }

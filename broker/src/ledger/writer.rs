@@ -63,6 +63,7 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         let mut before = 0;
         let (mut signed, mut sign_at) = (0, self.clock.now() + self.heads_every);
+        let mut overdue = None;
         loop {
             tokio::select! {
                 biased;
@@ -81,7 +82,11 @@ impl Writer {
             // Asked after every batch: under load there is always a next one.
             if self.clock.now() >= sign_at {
                 signed = self.sign_head(signed).await;
-                sign_at = self.clock.now() + self.heads_every;
+                let now = self.clock.now();
+                overdue = if self.ends_at(signed) { None } else { overdue.or(Some(sign_at)) };
+                let lag = overdue.and_then(|since| (now - since).to_std().ok());
+                self.metrics.audit_lag(lag.unwrap_or_default());
+                sign_at = now + self.heads_every;
             }
         }
     }
@@ -222,7 +227,11 @@ impl Writer {
     }
 
     /// Signs the head if the stream has grown since `signed`; answers up to where it is signed.
-    async fn sign_head(&self, signed: i64) -> i64 {
+    async fn sign_head(&mut self, signed: i64) -> i64 {
+        if self.head == Head::Unknown {
+            // Nothing may come for long that would find out. An error is the same as before.
+            let _ = self.commit(&[]).await;
+        }
         let Head::At { seq, mac } = self.head else { return signed };
         if seq == signed {
             return signed;
@@ -239,6 +248,15 @@ impl Writer {
                 tracing::warn!(error = %chain_of(&error), "the head of the audit could not be signed; it is tried again");
                 signed
             }
+        }
+    }
+
+    /// Whether nothing is written after this event.
+    fn ends_at(&self, signed: i64) -> bool {
+        match self.head {
+            Head::NotOpened => true,
+            Head::Unknown => false,
+            Head::At { seq, .. } => seq == signed,
         }
     }
 

@@ -31,11 +31,15 @@ pub struct Metrics {
     orphans: Family<Database, Gauge>,
     database_up: Family<Database, Gauge>,
     cache_up: Gauge,
+    ledger_up: Gauge,
     ledger_batch: Histogram,
     ledger_commit: Histogram,
     ledger_failures: Counter,
+    audit_lag: Seconds,
     authentication_failures: Counter,
+    certificate_expiry: Gauge,
     config_loads: Family<Loaded, Counter>,
+    config_refused: Gauge,
 }
 
 type Seconds = Gauge<f64, AtomicU64>;
@@ -92,11 +96,15 @@ impl Metrics {
             orphans: Family::default(),
             database_up: Family::default(),
             cache_up: Gauge::default(),
+            ledger_up: Gauge::default(),
             ledger_batch: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
             ledger_commit: Histogram::new(BUCKETS),
             ledger_failures: Counter::default(),
+            audit_lag: Seconds::default(),
             authentication_failures: Counter::default(),
+            certificate_expiry: Gauge::default(),
             config_loads: Family::default(),
+            config_refused: Gauge::default(),
         };
         metrics.register();
         Arc::new(metrics)
@@ -126,6 +134,7 @@ impl Metrics {
         r.register("orphans", "Users of ours that no lease accounts for", self.orphans.clone());
         r.register("database_up", "Whether the database answers", self.database_up.clone());
         r.register("cache_up", "Whether the shared cache answers", self.cache_up.clone());
+        r.register("ledger_up", "Whether the ledger answers", self.ledger_up.clone());
         r.register("ledger_batch", "Entries per transaction of the ledger", self.ledger_batch.clone());
         r.register_with_unit(
             "ledger_commit",
@@ -134,12 +143,29 @@ impl Metrics {
             self.ledger_commit.clone(),
         );
         r.register("ledger_failures", "Transactions of the ledger that failed", self.ledger_failures.clone());
+        r.register_with_unit(
+            "audit_lag",
+            "How long the end of the audit has been due to be signed",
+            Unit::Seconds,
+            self.audit_lag.clone(),
+        );
         r.register(
             "authentication_failures",
             "Proofs of identity refused",
             self.authentication_failures.clone(),
         );
+        r.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the certificate of the public listener ends; 0 without one",
+            Unit::Seconds,
+            self.certificate_expiry.clone(),
+        );
         r.register("config_loads", "Configurations loaded and refused", self.config_loads.clone());
+        r.register(
+            "config_refused",
+            "Whether the configuration that is there was refused, and the one before it is in force",
+            self.config_refused.clone(),
+        );
     }
 
     /// All of it, as OpenMetrics text.
@@ -209,6 +235,21 @@ impl Metrics {
         self.cache_up.set(i64::from(up));
     }
 
+    /// Whether the ledger answers.
+    pub fn ledger_up(&self, up: bool) {
+        self.ledger_up.set(i64::from(up));
+    }
+
+    /// For how long the end of the audit has been due to be signed.
+    pub fn audit_lag(&self, lag: Duration) {
+        self.audit_lag.set(lag.as_secs_f64());
+    }
+
+    /// When the certificate of the public listener ends, in seconds since 1970.
+    pub fn certificate_expires(&self, at: i64) {
+        self.certificate_expiry.set(at);
+    }
+
     /// A batch was written to the ledger, or not.
     pub fn ledger_batch(&self, entries: usize, took: Duration, written: bool) {
         if written {
@@ -228,6 +269,7 @@ impl Metrics {
     pub fn config_loaded(&self, loaded: bool) {
         let outcome = if loaded { "loaded" } else { "refused" };
         self.config_loads.get_or_create(&Loaded { outcome }).inc();
+        self.config_refused.set(i64::from(!loaded));
     }
 }
 

@@ -26,6 +26,13 @@ pub fn read_pem_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>
     }
 }
 
+/// When the first certificate of a PEM file ends, in seconds since 1970; `None` if that cannot be told.
+pub fn ends_at(path: &Path) -> Option<i64> {
+    let chain = read_pem_certificates(path).ok()?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 /// The first private key of a PEM file: PKCS #8, PKCS #1 or SEC 1.
 ///
 /// # Errors

@@ -187,7 +187,7 @@ async fn ask(mut program: Command, cases: &[Case]) -> BTreeMap<String, Outcome> 
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Says so where it is seen whatever becomes of the test.
-fn skipped(what: &str, why: &str) {
+pub fn skipped(what: &str, why: &str) {
     let why = why.lines().last().unwrap_or_default();
     // What `eprintln` says the test harness keeps to itself.
     std::io::stderr().write_all(format!("skipped: {what}: {why}\n").as_bytes()).unwrap();
@@ -204,9 +204,11 @@ fn programs() -> PathBuf {
 
 /// Where `.ci/drivers` puts what it installs.
 fn installed() -> PathBuf {
-    let cache = || {
-        let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
-        std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from)
-    };
     std::env::var_os("DSN_BROKER_DRIVERS").map_or_else(|| cache().join("dsn-broker/drivers"), PathBuf::from)
+}
+
+/// The folder of the user's cache.
+pub fn cache() -> PathBuf {
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from)
 }

@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod chart;
 mod cli;
 mod conformance;
 mod drivers;

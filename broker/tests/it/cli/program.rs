@@ -39,7 +39,8 @@ pub async fn settings() -> Settings {
     Settings::new(world().await, &unique()).await
 }
 
-async fn end(mut command: Command) -> Ended {
+/// Runs it to its end.
+pub async fn end(mut command: Command) -> Ended {
     let output = command.stdin(Stdio::null()).output().await.unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
     // Only a new API key is printed on purpose.

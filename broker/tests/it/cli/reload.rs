@@ -102,6 +102,7 @@ fn a_broken_file_is_refused_with_its_reason_and_the_one_before_it_stays() {
         let reason = line["error"].as_str().unwrap();
         assert!(reason.contains("roles.orders-new.ttll: the key `ttll` is not known here"), "{line}");
         assert_eq!(line["level"], "ERROR");
+        assert_eq!(served.metric("dsn_broker_config_refused ").await, Some(1.0));
 
         served.get("app-a", &served.dsn("orders-reader")).await.ok();
         assert_eq!(served.get("app-a", &served.dsn("orders-new")).await.problem(), "forbidden");
@@ -109,6 +110,7 @@ fn a_broken_file_is_refused_with_its_reason_and_the_one_before_it_stays() {
         add_role(&mut served.settings);
         reload(&served, "configuration loaded").await;
         served.get("app-a", &served.dsn("orders-new")).await.ok();
+        assert_eq!(served.metric("dsn_broker_config_refused ").await, Some(0.0));
     });
 }
 

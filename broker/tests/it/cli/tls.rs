@@ -1,7 +1,11 @@
 //! The certificate of a running broker.
 
+use std::time::Duration;
+
+use dsn_broker::time::{Clock as _, SystemClock};
 use reqwest::tls::TlsInfo;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use super::program::{configured, settings};
 use crate::stand::{Answer, Process, run, until};
@@ -20,14 +24,33 @@ fn new_connections_see_a_replaced_certificate_and_old_ones_go_on() {
         let served = Process::ready(settings().await).await;
         let (before, client) = (seen(&served).await, served.client.clone());
         let whoami = || {
-            let token =
-                served.settings.token("app-a", dsn_broker::time::Clock::now(&dsn_broker::time::SystemClock));
+            let token = served.settings.token("app-a", SystemClock.now());
             Answer::of(client.get(format!("{}/v1/whoami", served.url)).bearer_auth(token))
         };
         whoami().await.ok();
         served.settings.world.ca().issue_to(served.settings.folder(), &["localhost"]).unwrap();
         until(async || seen(&served).await != before).await;
         whoami().await.ok();
+    });
+}
+
+#[test]
+fn when_the_certificate_ends_is_counted_down_to() {
+    run(async {
+        let served = Process::ready(settings().await).await;
+        let left = async || {
+            let ends = served.metric("dsn_broker_certificate_expiry_timestamp_seconds ").await.unwrap();
+            Duration::try_from_secs_f64(ends - SystemClock.now().timestamp() as f64).unwrap()
+        };
+        let day = Duration::from_secs(86_400);
+        assert!(left().await > 300 * day);
+        let made = Command::new("openssl")
+            .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split(' '))
+            .args(["-subj", "/CN=localhost", "-out", "server.crt", "-keyout", "server.key"])
+            .current_dir(served.settings.folder())
+            .output();
+        assert!(made.await.unwrap().status.success());
+        until(async || (day..=2 * day).contains(&left().await)).await;
     });
 }
 

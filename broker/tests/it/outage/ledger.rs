@@ -88,6 +88,38 @@ fn a_ledger_that_hangs_stops_deliveries_until_it_goes_on() {
 }
 
 #[test]
+fn without_the_ledger_the_metrics_say_so_and_for_how_long_the_audit_is_unsigned() {
+    run(async {
+        let stand = stand().await;
+        stand.caller("app-orders").dsn("orders-reader").await;
+        let show = async |up: &str, lag: fn(f64) -> bool| {
+            stand
+                .until(|| async {
+                    // The gauges and the signature come by time.
+                    stand.clock.advance(Duration::from_secs(60));
+                    let text = reqwest::get(format!("{}/metrics", stand.admin_url))
+                        .await
+                        .unwrap()
+                        .text()
+                        .await
+                        .unwrap();
+                    let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+                    let lags = lag(value("dsn_broker_audit_lag_seconds ").parse().unwrap());
+                    if value("dsn_broker_ledger_up ") == up && lags { Ok(()) } else { Err(text) }
+                })
+                .await;
+        };
+        show("1", |lag| lag == 0.0).await;
+        stand.settings.world.ledger().stop().await.unwrap();
+        nothing_is_delivered(&stand).await;
+        show("0", |lag| lag > 120.0).await;
+        stand.settings.world.ledger().restart().await.unwrap();
+        show("1", |lag| lag == 0.0).await;
+        end(stand).await;
+    });
+}
+
+#[test]
 fn what_was_begun_when_the_ledger_died_is_undone() {
     run(async {
         let stand = stand().await;
