@@ -63,8 +63,7 @@ impl Dsn {
 
     /// The port.
     pub fn port(&self) -> u16 {
-        let port = self.answer.parameters.get("port").and_then(Value::as_u64);
-        port.and_then(|port| port.try_into().ok()).unwrap_or_default()
+        self.number("port").and_then(|port| port.try_into().ok()).unwrap_or_default()
     }
 
     /// The user.
@@ -85,6 +84,10 @@ impl Dsn {
     /// A parameter that is a text: `sslmode`, `application_name`, …
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.answer.parameters.get(name).and_then(Value::as_str)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.answer.parameters.get(name).and_then(Value::as_u64)
     }
 
     #[cfg(feature = "sqlx-mysql")]
@@ -149,6 +152,15 @@ impl Dsn {
         self.left.saturating_sub(self.came.elapsed()).min(by_clock)
     }
 
+    /// Whether it says the same: only its times may be others.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.answer, &other.answer);
+        one.lease_id == other.lease_id
+            && one.dsn == other.dsn
+            && one.parameters == other.parameters
+            && one.ca_pem == other.ca_pem
+    }
+
     /// How long ago it ended; nothing while it is good.
     pub(crate) fn ended_for(&self) -> Duration {
         let by_clock = (now() + self.behind - self.answer.expires_at).to_std().unwrap_or_default();
@@ -189,3 +201,6 @@ impl fmt::Debug for Dsn {
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

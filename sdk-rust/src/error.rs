@@ -15,6 +15,9 @@ pub enum Error {
     /// The proof of identity cannot be had.
     #[error("the proof of identity cannot be had: {0}")]
     Proof(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file of the client was renewed and cannot be used, and what was in it before does not do any more.
+    #[error("what was renewed cannot be used, and what was there before does not do: {0}")]
+    Renewal(String),
     /// The broker does not answer.
     #[error("the broker does not answer: {}", causes(.0))]
     Unreachable(#[source] reqwest::Error),
@@ -78,7 +81,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
-            Self::Unreachable(_) | Self::Proof(_) | Self::Answer(_) => true,
+            Self::Unreachable(_) | Self::Proof(_) | Self::Renewal(_) | Self::Answer(_) => true,
             Self::Setup(_) | Self::Expired { .. } | Self::Ended => false,
         }
     }

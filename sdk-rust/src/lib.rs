@@ -22,6 +22,8 @@ mod error;
 mod keeper;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-mysql"))]
 mod pool;
+#[cfg(feature = "tokio-postgres")]
+mod postgres;
 mod proof;
 mod request;
 mod tls;
