@@ -13,6 +13,17 @@ use crate::tls::{Ca, Clients, Identity};
 use crate::{Dsn, Error, Keeper, Proof, Request};
 
 /// A broker, and who asks it. Clones are the same.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let broker = Broker::from_env()?;
+/// let who = broker.whoami().await?;
+/// assert_eq!(who["subject"], "app-example");
+/// let roles = broker.roles().await?;
+/// assert!(roles.to_string().contains("orders-reader"));
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) inner: Arc<Inner>,
@@ -26,7 +37,7 @@ pub(crate) struct Inner {
     timeout: Duration,
 }
 
-/// How a broker is reached.
+/// How a broker is reached: see [`Broker::builder`].
 #[derive(Clone)]
 #[must_use]
 pub struct Builder {
@@ -61,6 +72,14 @@ impl Broker {
     }
 
     /// A broker at this address: `https://broker.example.com`.
+    ///
+    /// ```
+    /// use dsn_broker_sdk::{Broker, Proof};
+    ///
+    /// let token = Proof::file("/var/run/secrets/dsn-broker/token");
+    /// let broker = Broker::builder("https://broker.example.com").proof(token).build()?;
+    /// # Ok::<_, dsn_broker_sdk::Error>(())
+    /// ```
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder {
             url: url.into(),
@@ -72,37 +91,70 @@ impl Broker {
         }
     }
 
-    /// The present DSN of a role.
+    /// The present DSN of a role, with one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::get`].
     pub async fn dsn(&self, role: &str) -> Result<Dsn, Error> {
         self.request(role).get().await
     }
 
     /// The DSN of a role, which stays good for as long as the keeper lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::keep`].
     pub async fn keep(&self, role: &str) -> Result<Keeper, Error> {
         self.request(role).keep().await
     }
 
     /// What the broker verified about who asks: `GET /v1/whoami`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses.
     pub async fn whoami(&self) -> Result<serde_json::Value, Error> {
         self.read(&["v1", "whoami"]).await
     }
 
     /// What may be asked for, with formats and endpoints: `GET /v1/roles`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses.
     pub async fn roles(&self) -> Result<serde_json::Value, Error> {
         self.read(&["v1", "roles"]).await
     }
 
     /// The leases of who asks: `GET /v1/leases`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses.
     pub async fn leases(&self) -> Result<serde_json::Value, Error> {
         self.read(&["v1", "leases"]).await
     }
 
     /// Ends a lease now, for all who share it: `DELETE /v1/leases/{id}`.
+    ///
+    /// ```
+    /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+    /// # use dsn_broker_sdk::Broker;
+    /// let broker = Broker::from_env()?;
+    /// let own = broker.request("orders-reader").fresh().get().await?;
+    /// broker.revoke(own.lease_id()).await?;
+    /// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses: `lease-not-found` is the kind where there is none.
     pub async fn revoke(&self, lease_id: &str) -> Result<(), Error> {
         self.send(Method::DELETE, &["v1", "leases", lease_id], |request| request).await.map(drop)
     }
 
-    /// A DSN of a role, with more to be said of it.
+    /// A DSN of a role, with more to be said of it: see [`Request`].
     pub fn request(&self, role: &str) -> Request {
         Request::new(self.clone(), role)
     }
@@ -235,6 +287,15 @@ impl Builder {
     ///
     /// The files are looked at with each call, so that what is renewed in place is found, and used as soon as certificate
     /// and key belong together. No [`Builder::proof`] is needed then.
+    ///
+    /// ```no_run
+    /// use dsn_broker_sdk::Broker;
+    ///
+    /// let broker = Broker::builder("https://broker.example.com")
+    ///     .client_certificate("/run/spiffe/svid.pem", "/run/spiffe/svid_key.pem")
+    ///     .build()?;
+    /// # Ok::<_, dsn_broker_sdk::Error>(())
+    /// ```
     pub fn client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         Self { identity: Some(Identity { certificate: certificate.into(), key: key.into() }), ..self }
     }

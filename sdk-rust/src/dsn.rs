@@ -11,6 +11,17 @@ use crate::Error;
 
 /// A DSN with its parts and times. Its secrets are read by [`Dsn::text`], [`Dsn::password`] and [`Dsn::parameter`],
 /// and are not in `Debug`.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let dsn = Broker::from_env()?.dsn("orders-reader").await?;
+/// assert_eq!((dsn.database(), dsn.engine(), dsn.endpoint()), ("orders", "postgres", "primary"));
+/// assert_eq!((dsn.host(), dsn.parameter("sslmode")), ("localhost", Some("verify-full")));
+/// assert!(dsn.ca_pem().is_some(), "this database has a private CA");
+/// assert!(!format!("{dsn:?}").contains(dsn.password()));
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 pub struct Dsn {
     answer: Answer,
     /// How far this machine's clock is behind the broker's.

@@ -6,6 +6,16 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 /// Why there is no DSN. No secret is in it.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let error = Broker::from_env()?.dsn("orders-unknown").await.unwrap_err();
+/// // One answer for what is not there and what is not granted.
+/// assert_eq!(error.kind(), Some("forbidden"));
+/// assert!(!error.is_transient() && error.retry_after().is_none());
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -14,6 +14,21 @@ use crate::{Dsn, Error, Request};
 /// After the first there is always one, without waiting, for as long as it lives: a broker that is away is noticed only by
 /// [`Keeper::last_error`], until the present credential ends. Clones are the same keeper. When the last of them is dropped,
 /// the asking ends.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let keeper = Broker::from_env()?.keep("orders-request").await?;
+/// let first = keeper.current()?;
+/// let mut changes = keeper.changes();
+/// // In good time it asks by itself; this is for when the database lets nobody in any more.
+/// keeper.refresh();
+/// let next = changes.next().await.expect("the keeper lives");
+/// assert_ne!(next.user(), first.user());
+/// assert!(keeper.last_error().is_none());
+/// keeper.revoke().await?;
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Clone)]
 pub struct Keeper {
     inner: Arc<Inner>,
@@ -110,7 +125,19 @@ impl Keeper {
     }
 
     /// Whether a connection that was opened so long ago may be of another credential than the present one: a pool closes it
-    /// instead of giving it out again. For pools that this library has nothing for.
+    /// instead of giving it out again. For pools that this library has nothing for: bb8 asks in `is_valid`, those of deadpool
+    /// in a hook, as those of diesel-async do:
+    ///
+    /// ```
+    /// # fn hook(keeper: dsn_broker_sdk::Keeper) -> deadpool_postgres::Hook {
+    /// use deadpool_postgres::{Hook, HookError};
+    ///
+    /// Hook::sync_fn(move |_, about| match keeper.is_outdated(about.age()) {
+    ///     true => Err(HookError::message("it has the credential of before")),
+    ///     false => Ok(()),
+    /// })
+    /// # }
+    /// ```
     pub fn is_outdated(&self, age: Duration) -> bool {
         self.inner.state.borrow().is_outdated(age)
     }

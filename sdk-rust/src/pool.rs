@@ -11,6 +11,18 @@ use tokio::task::JoinHandle;
 use crate::{Dsn, Error, Keeper};
 
 /// A database of sqlx that can be connected to with a [`Dsn`].
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// use dsn_broker_sdk::Connect as _;
+/// use sqlx::{Connection as _, PgConnection, Postgres};
+///
+/// let dsn = Broker::from_env()?.dsn("orders-reader").await?;
+/// let mut connection = PgConnection::connect_with(&Postgres::options(&dsn)?).await?;
+/// connection.ping().await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }) }
+/// ```
 pub trait Connect: Database {
     /// What a connection with this DSN is made from.
     ///
@@ -83,7 +95,7 @@ fn unknown(mode: Option<&str>) -> Error {
 
 /// A pool whose connections always have the present credential, for as long as this lives: see [`Keeper::sqlx_pool`].
 ///
-/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`] of it. A clone of
+/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`](std::sync::Arc) of it. A clone of
 /// the pool inside does not keep the keeper: when this is dropped, the asking ends, and such a clone opens connections only
 /// until the last credential has ended.
 pub struct KeptPool<DB: Connect> {
@@ -119,6 +131,16 @@ impl Keeper {
     /// at [`Keeper::last_error`], has a clone.
     ///
     /// `before_acquire` and `after_release` of the options are taken.
+    ///
+    /// ```
+    /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+    /// # use {dsn_broker_sdk::Broker, sqlx::postgres::PgPoolOptions};
+    /// let keeper = Broker::from_env()?.keep("orders-reader").await?;
+    /// let pool = keeper.sqlx_pool(PgPoolOptions::new().max_connections(8)).await?;
+    /// let orders: i64 = sqlx::query_scalar("select count(*) from app.orders").fetch_one(&*pool).await?;
+    /// assert_eq!(orders, 3);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -14,6 +14,17 @@ mod deadpool;
 impl Dsn {
     /// What tokio-postgres connects with: where and as whom, and TLS that verifies the chain and the host name.
     ///
+    /// ```
+    /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+    /// # use dsn_broker_sdk::Broker;
+    /// let (config, tls) = Broker::from_env()?.dsn("orders-reader").await?.tokio_postgres()?;
+    /// let (client, connection) = config.connect(tls).await?;
+    /// tokio::spawn(connection);
+    /// let row = client.query_one("select ssl from pg_stat_ssl where pid = pg_backend_pid()", &[]).await?;
+    /// assert!(row.get::<_, bool>(0));
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If it is none of Postgres, or tokio-postgres cannot be told what it says: nothing is left out or weakened instead.

@@ -10,6 +10,17 @@ use crate::dsn::Answer;
 use crate::{Broker, Dsn, Error, Keeper, keeper};
 
 /// A DSN that is wanted.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use {dsn_broker_sdk::Broker, std::time::Duration};
+/// let broker = Broker::from_env()?;
+/// let request = broker.request("orders-request").format("psycopg").ttl(Duration::from_secs(300));
+/// let dsn = request.ca_file("/etc/dsn/ca.pem").patience(Duration::from_secs(60)).get().await?;
+/// assert!(dsn.text().contains("verify-full") && !dsn.is_shared());
+/// assert!(dsn.remaining() <= Duration::from_secs(300));
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Request {

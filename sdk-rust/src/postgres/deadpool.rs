@@ -20,6 +20,16 @@ impl Keeper {
     /// `configure` says more of the pool: `|pool| pool.max_size(8)`. This keeper lives as long as the pool: who wants to
     /// [`Keeper::revoke`] in the end, or to look at [`Keeper::last_error`], has a clone.
     ///
+    /// ```
+    /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+    /// # use dsn_broker_sdk::Broker;
+    /// let keeper = Broker::from_env()?.keep("orders-reader").await?;
+    /// let pool = keeper.deadpool_pool(|pool| pool.max_size(8))?;
+    /// let row = pool.get().await?.query_one("select count(*) from app.orders", &[]).await?;
+    /// assert_eq!(row.get::<_, i64>(0), 3);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the present DSN has ended, or tokio-postgres cannot be told what it says.

@@ -55,6 +55,8 @@ fn a_hundred_rotations_and_three_restarts_fail_no_query() {
     });
 }
 
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
 /// Two queries at a time until all is done; the users whose sessions they were are noted.
 #[derive(Clone)]
 struct Load {
@@ -72,21 +74,27 @@ impl Load {
         String: for<'r> sqlx::Decode<'r, DB> + sqlx::Type<DB>,
         usize: sqlx::ColumnIndex<DB::Row>,
     {
-        let pool: KeptPool<DB> = keeper.sqlx_pool(PoolOptions::new().max_connections(2)).await.unwrap();
-        let ask = async || sqlx::query(query).fetch_one(&*pool).await.map(|row| row.get::<String, _>(0));
+        let pool = keeper.sqlx_pool(PoolOptions::<DB>::new().max_connections(2)).await.unwrap();
+        let pool: Arc<KeptPool<DB>> = Arc::new(pool);
+        let asked = Arc::clone(&pool);
+        let ask = move || {
+            let pool = Arc::clone(&asked);
+            async move { Ok(sqlx::query(query).fetch_one(&**pool).await?.get::<String, _>(0)) }
+        };
         self.run(ask).await;
         pool.close().await;
     }
 
     async fn deadpool(self, keeper: Keeper, query: &'static str) {
         let pool = keeper.deadpool_pool(|pool| pool.max_size(2)).unwrap();
-        let ask = async || -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-            Ok(pool.get().await?.query_one(query, &[]).await?.get(0))
+        let ask = move || {
+            let pool = pool.clone();
+            async move { Ok(pool.get().await?.query_one(query, &[]).await?.get(0)) }
         };
         self.run(ask).await;
     }
 
-    async fn run<E: std::fmt::Display>(self, ask: impl AsyncFn() -> Result<String, E>) {
+    async fn run<F: Future<Output = Result<String, Failed>>>(self, ask: impl Fn() -> F) {
         let mut times = tokio::time::interval(Duration::from_millis(20));
         while !self.done.load(Ordering::Relaxed) {
             times.tick().await;
