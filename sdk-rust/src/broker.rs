@@ -3,43 +3,50 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use tokio::time::Instant;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::error::{Body, Problem};
-use crate::{Dsn, Error, Keeper, Proof, Request, tls};
+use crate::tls::{Ca, Clients, Identity};
+use crate::{Dsn, Error, Keeper, Proof, Request};
 
 /// A broker, and who asks it. Clones are the same.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let broker = Broker::from_env()?;
+/// let who = broker.whoami().await?;
+/// assert_eq!(who["subject"], "app-example");
+/// let roles = broker.roles().await?;
+/// assert!(roles.to_string().contains("orders-reader"));
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
-    pub(crate) url: Url,
-    pub(crate) client: Client,
-    pub(crate) proof: Proof,
-    pub(crate) instance: Option<String>,
-    timeout: Duration,
-}
-
-/// How a broker is reached.
-#[derive(Clone)]
-#[must_use]
-pub struct Builder {
-    url: String,
-    ca: Ca,
+    url: Url,
+    clients: Clients,
     proof: Option<Proof>,
     instance: Option<String>,
     timeout: Duration,
 }
 
-#[derive(Clone, Debug)]
-enum Ca {
-    System,
-    File(PathBuf),
-    Pem(String),
+/// How a broker is reached: see [`Broker::builder`].
+#[derive(Clone)]
+#[must_use]
+pub struct Builder {
+    url: String,
+    ca: Ca,
+    identity: Option<Identity>,
+    proof: Option<Proof>,
+    instance: Option<String>,
+    timeout: Duration,
 }
 
 impl Broker {
@@ -49,80 +56,158 @@ impl Broker {
     /// |---|---|
     /// | `DSN_BROKER_URL` | where it is: `https://broker.example.com` |
     /// | `DSN_BROKER_CA` | the file with the CA that signed its certificate; by default the system's roots are trusted |
-    /// | `DSN_BROKER_TOKEN_FILE` | the file with the token that proves who asks; it is read at each call |
+    /// | `DSN_BROKER_CA_PEM` | that CA itself |
+    /// | `DSN_BROKER_TOKEN_FILE` | the file with the token that proves who asks |
     /// | `DSN_BROKER_TOKEN` | the token or API key itself |
+    /// | `DSN_BROKER_CERT` and `DSN_BROKER_KEY` | the files of a client certificate that proves who asks, and of its key; then no token is needed |
     /// | `DSN_BROKER_INSTANCE` | which of several that run alike this is, for roles that each have a credential of their own |
+    ///
+    /// The files are looked at with each call, so that what is renewed in place is found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`], if something is missing, contradicts itself or cannot be read.
     pub fn from_env() -> Result<Self, Error> {
         Builder::from_env()?.build()
     }
 
     /// A broker at this address: `https://broker.example.com`.
+    ///
+    /// ```
+    /// use dsn_broker_sdk::{Broker, Proof};
+    ///
+    /// let token = Proof::file("/var/run/secrets/dsn-broker/token");
+    /// let broker = Broker::builder("https://broker.example.com").proof(token).build()?;
+    /// # Ok::<_, dsn_broker_sdk::Error>(())
+    /// ```
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder {
             url: url.into(),
             ca: Ca::System,
+            identity: None,
             proof: None,
             instance: None,
             timeout: Duration::from_secs(30),
         }
     }
 
-    /// The present DSN of a role.
+    /// The present DSN of a role, with one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::get`].
     pub async fn dsn(&self, role: &str) -> Result<Dsn, Error> {
         self.request(role).get().await
     }
 
     /// The DSN of a role, which stays good for as long as the keeper lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::keep`].
     pub async fn keep(&self, role: &str) -> Result<Keeper, Error> {
         self.request(role).keep().await
     }
 
     /// What the broker verified about who asks: `GET /v1/whoami`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses.
     pub async fn whoami(&self) -> Result<serde_json::Value, Error> {
         self.read(&["v1", "whoami"]).await
     }
 
     /// What may be asked for, with formats and endpoints: `GET /v1/roles`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses.
     pub async fn roles(&self) -> Result<serde_json::Value, Error> {
         self.read(&["v1", "roles"]).await
     }
 
     /// The leases of who asks: `GET /v1/leases`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses.
     pub async fn leases(&self) -> Result<serde_json::Value, Error> {
         self.read(&["v1", "leases"]).await
     }
 
     /// Ends a lease now, for all who share it: `DELETE /v1/leases/{id}`.
+    ///
+    /// ```
+    /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+    /// # use dsn_broker_sdk::Broker;
+    /// let broker = Broker::from_env()?;
+    /// let own = broker.request("orders-reader").fresh().get().await?;
+    /// broker.revoke(own.lease_id()).await?;
+    /// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses: `lease-not-found` is the kind where there is none.
     pub async fn revoke(&self, lease_id: &str) -> Result<(), Error> {
-        let url = self.url(&["v1", "leases", lease_id])?;
-        self.send(self.inner.client.delete(url)).await.map(drop)
+        self.send(Method::DELETE, &["v1", "leases", lease_id], |request| request).await.map(drop)
     }
 
-    /// A DSN of a role, with more to be said of it.
+    /// A DSN of a role, with more to be said of it: see [`Request`].
     pub fn request(&self, role: &str) -> Request {
         Request::new(self.clone(), role)
     }
 
     async fn read(&self, path: &[&str]) -> Result<serde_json::Value, Error> {
-        let response = self.send(self.inner.client.get(self.url(path)?)).await?;
+        let response = self.send(Method::GET, path, |request| request).await?;
         response.json().await.map_err(|error| Error::Answer(error.without_url().to_string()))
     }
 
-    pub(crate) fn url(&self, path: &[&str]) -> Result<Url, Error> {
+    fn url(&self, path: &[&str]) -> Result<Url, Error> {
         let mut url = self.inner.url.clone();
         let no_path = |()| Error::Setup("the broker's URL cannot have a path behind it".to_owned());
         url.path_segments_mut().map_err(no_path)?.pop_if_empty().extend(path);
         Ok(url)
     }
 
-    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        let (began, whole) = (Instant::now(), self.inner.timeout);
+    /// The answer to a request, to which `more` adds what it says besides.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        more: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Response, Error> {
+        let (began, whole, url) = (Instant::now(), self.inner.timeout, self.url(path)?);
         let too_long = |_| Error::Proof(format!("it did not come within {whole:?}").into());
-        let proof = tokio::time::timeout(whole, self.inner.proof.get()).await.map_err(too_long)??;
-        let mut request = request
-            .bearer_auth(proof.as_str())
-            .header("accept", "application/json")
-            .timeout(whole.saturating_sub(began.elapsed()));
+        let prepared = async { Ok::<_, Error>((self.inner.clients.current().await, self.proof().await?)) };
+        let ((client, trouble), proof) = tokio::time::timeout(whole, prepared).await.map_err(too_long)??;
+        let left = whole.saturating_sub(began.elapsed());
+        let request = more(client.request(method, url)).timeout(left);
+        self.answer(request, proof).await.map_err(|error| match (trouble, &error) {
+            // What is used instead may have been refused for that.
+            (Some(trouble), Error::Unreachable(_)) => Error::Renewal(trouble),
+            (Some(trouble), Error::Refused(problem)) if problem.status == 401 => Error::Renewal(trouble),
+            _ => error,
+        })
+    }
+
+    async fn proof(&self) -> Result<Option<Zeroizing<String>>, Error> {
+        match &self.inner.proof {
+            Some(proof) => proof.get().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn answer(
+        &self,
+        mut request: RequestBuilder,
+        proof: Option<Zeroizing<String>>,
+    ) -> Result<Response, Error> {
+        request = request.header("accept", "application/json");
+        if let Some(proof) = proof {
+            request = request.bearer_auth(proof.as_str());
+        }
         if let Some(instance) = &self.inner.instance {
             request = request.header("dsn-instance", instance);
         }
@@ -143,21 +228,46 @@ impl Broker {
 }
 
 impl Builder {
-    /// See [`Broker::from_env`].
+    /// What the environment says, to be added to: see [`Broker::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`], if variables contradict each other, or one of two is missing.
     pub fn from_env() -> Result<Self, Error> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let mut wrong = Vec::new();
         // What is not there may be said in code.
         let mut builder = Broker::builder(variable("DSN_BROKER_URL").unwrap_or_default());
-        if let Some(file) = variable("DSN_BROKER_CA") {
-            builder = builder.ca_file(file);
-        }
+        builder.ca = match (variable("DSN_BROKER_CA"), variable("DSN_BROKER_CA_PEM")) {
+            (None, None) => Ca::System,
+            (Some(file), None) => Ca::File(file.into()),
+            (None, Some(pem)) => Ca::Pem(pem),
+            (Some(_), Some(_)) => {
+                wrong.push("DSN_BROKER_CA and DSN_BROKER_CA_PEM are both set: leave one of them out");
+                Ca::System
+            }
+        };
+        builder.identity = match (variable("DSN_BROKER_CERT"), variable("DSN_BROKER_KEY")) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                Some(Identity { certificate: certificate.into(), key: key.into() })
+            }
+            _ => {
+                wrong.push("of DSN_BROKER_CERT and DSN_BROKER_KEY only one is set: set both, or none");
+                None
+            }
+        };
         builder.instance = variable("DSN_BROKER_INSTANCE");
         builder.proof = match (variable("DSN_BROKER_TOKEN_FILE"), variable("DSN_BROKER_TOKEN")) {
             (Some(file), _) => Some(Proof::file(file)),
             (None, Some(_)) => Some(Proof::environment("DSN_BROKER_TOKEN")),
             (None, None) => None,
         };
-        Ok(builder)
+        if wrong.is_empty() { Ok(builder) } else { Err(Error::Setup(wrong.join("; "))) }
     }
 
     /// Where it is: `https://broker.example.com`.
@@ -165,7 +275,7 @@ impl Builder {
         Self { url: url.into(), ..self }
     }
 
-    /// Trusts this CA alone, from a file, PEM.
+    /// Trusts this CA alone, from a file, PEM. It is looked at with each call: for a change, let both be in it for a while.
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
         Self { ca: Ca::File(path.into()), ..self }
     }
@@ -175,7 +285,24 @@ impl Builder {
         Self { ca: Ca::Pem(pem.into()), ..self }
     }
 
-    /// What proves who asks.
+    /// Proves who asks with a certificate, from files with its chain and its key, PEM: an X.509-SVID, say.
+    ///
+    /// The files are looked at with each call, so that what is renewed in place is found, and used as soon as certificate
+    /// and key belong together. No [`Builder::proof`] is needed then.
+    ///
+    /// ```no_run
+    /// use dsn_broker_sdk::Broker;
+    ///
+    /// let broker = Broker::builder("https://broker.example.com")
+    ///     .client_certificate("/run/spiffe/svid.pem", "/run/spiffe/svid_key.pem")
+    ///     .build()?;
+    /// # Ok::<_, dsn_broker_sdk::Error>(())
+    /// ```
+    pub fn client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self { identity: Some(Identity { certificate: certificate.into(), key: key.into() }), ..self }
+    }
+
+    /// What proves who asks: a token or an API key.
     pub fn proof(self, proof: Proof) -> Self {
         Self { proof: Some(proof), ..self }
     }
@@ -190,7 +317,11 @@ impl Builder {
         Self { timeout, ..self }
     }
 
-    /// Checks it. Nothing is asked of the broker yet.
+    /// Checks it, and reads the files. Nothing is asked of the broker yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`], if the URL is none of a broker, nothing proves who asks, or a file cannot be used.
     pub fn build(self) -> Result<Broker, Error> {
         let setup = |what: String| Error::Setup(what);
         if self.url.is_empty() {
@@ -216,27 +347,19 @@ impl Builder {
             let what = "the broker's URL must begin with https: secrets cross the network";
             return Err(setup(what.to_owned()));
         }
-        let proof = self.proof.ok_or_else(|| {
-            let what = "no proof of identity: set DSN_BROKER_TOKEN_FILE or DSN_BROKER_TOKEN";
-            setup(what.to_owned())
-        })?;
-        let pem = match self.ca {
-            Ca::System => None,
-            Ca::Pem(pem) => Some(pem),
-            Ca::File(path) => Some(std::fs::read_to_string(&path).map_err(|error| {
-                setup(format!("the broker's CA cannot be read: {}: {error}", path.display()))
-            })?),
-        };
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::config(pem.as_deref())?)
-            // The proof is for the broker alone.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("dsn-broker-sdk/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| setup(format!("no HTTP client: {error}")))?;
-        let (instance, timeout) = (self.instance, self.timeout);
-        Ok(Broker { inner: Arc::new(Inner { url, client, proof, instance, timeout }) })
+        if self.proof.is_none() && self.identity.is_none() {
+            let what = "no proof of identity: set DSN_BROKER_TOKEN_FILE, DSN_BROKER_TOKEN, or DSN_BROKER_CERT and \
+                DSN_BROKER_KEY";
+            return Err(setup(what.to_owned()));
+        }
+        if self.identity.is_some() && url.scheme() != "https" {
+            let what =
+                "a client certificate proves nothing without TLS: the broker's URL must begin with https";
+            return Err(setup(what.to_owned()));
+        }
+        let clients = Clients::new(self.ca, self.identity).map_err(setup)?;
+        let (proof, instance, timeout) = (self.proof, self.instance, self.timeout);
+        Ok(Broker { inner: Arc::new(Inner { url, clients, proof, instance, timeout }) })
     }
 }
 
@@ -258,9 +381,13 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("url", &origin.as_deref().unwrap_or("no URL"))
             .field("ca", &self.ca)
+            .field("identity", &self.identity)
             .field("proof", &self.proof)
             .field("instance", &self.instance)
             .field("timeout", &self.timeout)
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,17 @@ use crate::Error;
 
 /// A DSN with its parts and times. Its secrets are read by [`Dsn::text`], [`Dsn::password`] and [`Dsn::parameter`],
 /// and are not in `Debug`.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let dsn = Broker::from_env()?.dsn("orders-reader").await?;
+/// assert_eq!((dsn.database(), dsn.engine(), dsn.endpoint()), ("orders", "postgres", "primary"));
+/// assert_eq!((dsn.host(), dsn.parameter("sslmode")), ("localhost", Some("verify-full")));
+/// assert!(dsn.ca_pem().is_some(), "this database has a private CA");
+/// assert!(!format!("{dsn:?}").contains(dsn.password()));
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 pub struct Dsn {
     answer: Answer,
     /// How far this machine's clock is behind the broker's.
@@ -63,8 +74,7 @@ impl Dsn {
 
     /// The port.
     pub fn port(&self) -> u16 {
-        let port = self.answer.parameters.get("port").and_then(Value::as_u64);
-        port.and_then(|port| port.try_into().ok()).unwrap_or_default()
+        self.number("port").and_then(|port| port.try_into().ok()).unwrap_or_default()
     }
 
     /// The user.
@@ -90,6 +100,10 @@ impl Dsn {
     /// All parameters, the password among them.
     pub fn parameters(&self) -> &Map<String, Value> {
         &self.answer.parameters
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.answer.parameters.get(name).and_then(Value::as_u64)
     }
 
     #[cfg(feature = "sqlx-mysql")]
@@ -154,6 +168,15 @@ impl Dsn {
         self.left.saturating_sub(self.came.elapsed()).min(by_clock)
     }
 
+    /// Whether it says the same: only its times may be others.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.answer, &other.answer);
+        one.lease_id == other.lease_id
+            && one.dsn == other.dsn
+            && one.parameters == other.parameters
+            && one.ca_pem == other.ca_pem
+    }
+
     /// How long ago it ended; nothing while it is good.
     pub(crate) fn ended_for(&self) -> Duration {
         let by_clock = (now() + self.behind - self.answer.expires_at).to_std().unwrap_or_default();
@@ -194,3 +217,6 @@ impl fmt::Debug for Dsn {
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -6,6 +6,16 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 /// Why there is no DSN. No secret is in it.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// let error = Broker::from_env()?.dsn("orders-unknown").await.unwrap_err();
+/// // One answer for what is not there and what is not granted.
+/// assert_eq!(error.kind(), Some("forbidden"));
+/// assert!(!error.is_transient() && error.retry_after().is_none());
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -15,6 +25,9 @@ pub enum Error {
     /// The proof of identity cannot be had.
     #[error("the proof of identity cannot be had: {0}")]
     Proof(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file of the client was renewed and cannot be used, and what was in it before does not do any more.
+    #[error("what was renewed cannot be used, and what was there before does not do: {0}")]
+    Renewal(String),
     /// The broker does not answer.
     #[error("the broker does not answer: {}", causes(.0))]
     Unreachable(#[source] reqwest::Error),
@@ -81,7 +94,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..),
-            Self::Unreachable(_) | Self::Proof(_) | Self::Answer(_) => true,
+            Self::Unreachable(_) | Self::Proof(_) | Self::Renewal(_) | Self::Answer(_) => true,
             Self::Setup(_) | Self::Expired { .. } | Self::Ended => false,
         }
     }

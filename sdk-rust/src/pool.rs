@@ -3,19 +3,32 @@
 use std::fmt;
 use std::future::ready;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use sqlx::pool::{PoolConnectionMetadata, PoolOptions};
+use sqlx::pool::PoolOptions;
 use sqlx::{Connection, Database, Pool};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
 
 use crate::{Dsn, Error, Keeper};
 
 /// A database of sqlx that can be connected to with a [`Dsn`].
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use dsn_broker_sdk::Broker;
+/// use dsn_broker_sdk::Connect as _;
+/// use sqlx::{Connection as _, PgConnection, Postgres};
+///
+/// let dsn = Broker::from_env()?.dsn("orders-reader").await?;
+/// let mut connection = PgConnection::connect_with(&Postgres::options(&dsn)?).await?;
+/// connection.ping().await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }) }
+/// ```
 pub trait Connect: Database {
     /// What a connection with this DSN is made from.
+    ///
+    /// # Errors
+    ///
+    /// If sqlx cannot be told what it says: nothing is left out or weakened instead.
     fn options(dsn: &Dsn) -> Result<<Self::Connection as Connection>::Options, Error>;
 }
 
@@ -82,7 +95,7 @@ fn unknown(mode: Option<&str>) -> Error {
 
 /// A pool whose connections always have the present credential, for as long as this lives: see [`Keeper::sqlx_pool`].
 ///
-/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`] of it. A clone of
+/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`](std::sync::Arc) of it. A clone of
 /// the pool inside does not keep the keeper: when this is dropped, the asking ends, and such a clone opens connections only
 /// until the last credential has ended.
 pub struct KeptPool<DB: Connect> {
@@ -111,26 +124,27 @@ impl<DB: Connect> fmt::Debug for KeptPool<DB> {
     }
 }
 
-/// From when on connections have the present credential.
-#[derive(Clone)]
-struct Since(Arc<Mutex<Instant>>);
-
-impl Since {
-    fn set(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn holds(&self, about: &PoolConnectionMetadata) -> bool {
-        about.age <= self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
-    }
-}
-
 impl Keeper {
     /// A pool of sqlx whose connections always have the present credential: a new one is used for what is opened from
     /// then on, and what was opened with another is closed when it comes back, and at the latest before it is given out
-    /// again. The keeper lives until the pool is closed, or dropped.
+    /// again. This keeper lives until the pool is closed, or dropped: who wants to [`Keeper::revoke`] in the end, or to look
+    /// at [`Keeper::last_error`], has a clone.
     ///
     /// `before_acquire` and `after_release` of the options are taken.
+    ///
+    /// ```
+    /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+    /// # use {dsn_broker_sdk::Broker, sqlx::postgres::PgPoolOptions};
+    /// let keeper = Broker::from_env()?.keep("orders-reader").await?;
+    /// let pool = keeper.sqlx_pool(PgPoolOptions::new().max_connections(8)).await?;
+    /// let orders: i64 = sqlx::query_scalar("select count(*) from app.orders").fetch_one(&*pool).await?;
+    /// assert_eq!(orders, 3);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the present DSN has ended, or sqlx cannot be told what it says.
     pub async fn sqlx_pool<DB: Connect>(self, options: PoolOptions<DB>) -> Result<KeptPool<DB>, Error>
     where
         DB::Connection: Send,
@@ -138,41 +152,32 @@ impl Keeper {
         // First, and the options from what it has seen: no change is missed.
         let mut changes = self.changes();
         self.current()?;
-        let since = Since(Arc::new(Mutex::new(Instant::now())));
-        let (given, released) = (since.clone(), since.clone());
+        let (given, released) = (self.state(), self.state());
         let options = options
-            .before_acquire(move |_, about| Box::pin(ready(Ok(given.holds(&about)))))
-            .after_release(move |_, about| Box::pin(ready(Ok(released.holds(&about)))));
+            .before_acquire(move |_, about| Box::pin(ready(Ok(!given.borrow().is_outdated(about.age)))))
+            .after_release(move |_, about| Box::pin(ready(Ok(!released.borrow().is_outdated(about.age)))));
         let pool = options.connect_lazy_with(DB::options(changes.seen())?);
         let followed = pool.clone();
         let task = tokio::spawn(async move {
-            let mut again = None;
+            // The asking goes on for as long as this does.
+            let _keeper = self;
             loop {
-                let (before, dsn) = tokio::select! {
-                    () = followed.close_event() => break,
-                    () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {
-                        since.set();
-                        again = None;
-                        continue;
-                    }
-                    change = changes.change() => match change {
-                        Some(change) => change,
-                        None => break,
+                let dsn = tokio::select! {
+                    () = followed.close_event() => return,
+                    dsn = changes.next() => match dsn {
+                        Some(dsn) => dsn,
+                        None => return,
                     },
                 };
                 // What cannot be understood is left out; the pool goes on with what it has for as long as that lives.
                 if let Ok(options) = DB::options(&dsn) {
                     followed.set_connect_options(options);
-                    since.set();
-                    // What was being opened with the one before is finished later, and seems new.
-                    again = Some(Instant::now() + OPENING.min(before.remaining() / 2));
                 }
             }
-            self.stop().await;
         });
         Ok(KeptPool { pool, task })
     }
 }
 
-/// How long it may take to open a connection.
-const OPENING: Duration = Duration::from_secs(30);
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,13 @@ impl Proof {
     }
 
     /// What this says: a CI system's endpoint for tokens, or a SPIFFE agent.
+    ///
+    /// ```
+    /// use dsn_broker_sdk::Proof;
+    ///
+    /// let proof = Proof::from_fn(async || tokio::fs::read_to_string("/run/token").await);
+    /// # drop(proof);
+    /// ```
     pub fn from_fn<F, E>(source: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<String, E>> + Send + 'static,

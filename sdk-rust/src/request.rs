@@ -1,20 +1,33 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::Method;
 use reqwest::header::{DATE, HeaderMap};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::dsn::Answer;
-use crate::{Broker, Dsn, Error, Keeper};
+use crate::{Broker, Dsn, Error, Keeper, keeper};
 
 /// A DSN that is wanted.
+///
+/// ```
+/// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
+/// # use {dsn_broker_sdk::Broker, std::time::Duration};
+/// let broker = Broker::from_env()?;
+/// let request = broker.request("orders-request").format("psycopg").ttl(Duration::from_secs(300));
+/// let dsn = request.ca_file("/etc/dsn/ca.pem").patience(Duration::from_secs(60)).get().await?;
+/// assert!(dsn.text().contains("verify-full") && !dsn.is_shared());
+/// assert!(dsn.remaining() <= Duration::from_secs(300));
+/// # Ok::<_, dsn_broker_sdk::Error>(()) }) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Request {
     broker: Broker,
     role: String,
     wanted: Wanted,
+    patience: Duration,
 }
 
 /// What is wanted of it; the names are those of the call.
@@ -38,7 +51,7 @@ impl Request {
     pub(crate) fn new(broker: Broker, role: &str) -> Self {
         // A program takes the parts, and the CA by itself: no text is needed that names a file.
         let wanted = Wanted { format: Some("json".to_owned()), ..Wanted::default() };
-        Self { broker, role: role.to_owned(), wanted }
+        Self { broker, role: role.to_owned(), wanted, patience: Duration::ZERO }
     }
 
     /// The format of the text, by the name of the driver that reads it: `sqlx`, `psycopg`, … Default: `json`.
@@ -79,16 +92,31 @@ impl Request {
         self
     }
 
-    /// Asks once.
+    /// For how long [`Request::get`] and [`Request::keep`] may try again, with pauses that grow and are as long as the broker
+    /// wants, where what is wrong may pass: a broker that is away, or has too much to do. Default: not at all.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Asks, with one request.
+    ///
+    /// # Errors
+    ///
+    /// If the broker cannot be asked, does not answer or refuses: [`Error::kind`] says why, [`Error::is_transient`] whether
+    /// it may pass.
     pub async fn get(&self) -> Result<Dsn, Error> {
-        let inner = &self.broker.inner;
-        let url = self.broker.url(&["v1", "dsn", &self.role])?;
-        let request = match self.wanted.fresh {
-            true => inner.client.post(url).json(&self.wanted),
-            false => inner.client.get(url).query(&self.wanted),
-        };
+        keeper::first(self, self.patience).await
+    }
+
+    /// Asks once.
+    pub(crate) async fn ask(&self) -> Result<Dsn, Error> {
+        let path = ["v1", "dsn", &self.role];
         let asked = Instant::now();
-        let response = self.broker.send(request).await?;
+        let response = match self.wanted.fresh {
+            true => self.broker.send(Method::POST, &path, |request| request.json(&self.wanted)).await?,
+            false => self.broker.send(Method::GET, &path, |request| request.query(&self.wanted)).await?,
+        };
         let date = date(response.headers());
         let answer: Answer = response.json().await.map_err(|error| match error.is_decode() {
             // What it could not read has a password in it.
@@ -98,7 +126,11 @@ impl Request {
         Dsn::new(answer, date, asked)
     }
 
-    /// Asks until it is told to stop: see [`Keeper`]. The first DSN is waited for, and an error of it is returned.
+    /// Asks until it is told to stop: see [`Keeper`]. The first DSN is waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::get`], which brings the first.
     pub async fn keep(self) -> Result<Keeper, Error> {
         Keeper::start(self).await
     }

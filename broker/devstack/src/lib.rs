@@ -32,6 +32,7 @@ mod postgres;
 mod program;
 mod provider;
 mod redis;
+mod scene;
 mod scratch;
 mod server;
 mod serving;
@@ -59,6 +60,7 @@ pub use postgres::{ClockOffset, Part, Postgres, PostgresBuilder, Version, instal
 pub use program::Program;
 pub use provider::{Provided, Provider, Running};
 pub use redis::Redis;
+pub use scene::{Scene, built, examples};
 pub use server::Server;
 pub use world::{Summary, World, WorldBuilder};
 

@@ -1,5 +1,6 @@
 //! The Rust SDK against a real broker.
 
+mod certificate;
 mod keeper;
 mod pool;
 

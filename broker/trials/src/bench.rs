@@ -10,6 +10,7 @@ mod ledger;
 mod mint;
 mod report;
 mod rig;
+mod sdk;
 mod sidecar;
 mod site;
 mod slow;
@@ -54,6 +55,8 @@ pub enum Part {
     Sidecar,
     /// A cached fetch.
     Fetch,
+    /// A cached fetch through the SDK.
+    Sdk,
     /// A mint.
     Mint,
     /// A mint at each of the other engines.
@@ -87,6 +90,10 @@ pub async fn run(plan: &Plan, output: &Output) -> anyhow::Result<Report> {
             Part::Fetch => {
                 output.say("a cached fetch, and a bare route");
                 fetch::measure(&rig, plan, &mut report).await?;
+            }
+            Part::Sdk => {
+                output.say("a cached fetch through the SDK, and its request alone");
+                sdk::measure(&rig, plan, &mut report).await?;
             }
             Part::Mint => {
                 output.say("a mint, and the same SQL without the broker");

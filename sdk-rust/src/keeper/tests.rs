@@ -3,6 +3,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::*;
+use crate::dsn::tests::{answer, with};
 use crate::{Broker, Proof};
 
 fn dsn(lease: &str, left: Duration) -> Result<Dsn, Error> {
@@ -16,16 +17,10 @@ fn answered(
     date: Option<DateTime<Utc>>,
     asked: Instant,
 ) -> Result<Dsn, Error> {
-    let answer = json!({
-        "lease_id": lease, "role": "orders-reader", "database": "orders", "engine": "postgres",
-        "endpoint": "primary", "format": "json", "dsn": "text", "ca_pem": null, "shared": true,
-        "parameters": {
-            "host": "localhost", "port": 5432, "user": "user", "password": "hidden", "dbname": "orders",
-            "sslmode": "disable",
-        },
-        "refresh_after": expires_at - TimeDelta::seconds(10), "expires_at": expires_at,
-    });
-    Dsn::new(serde_json::from_value(answer).unwrap(), date, asked)
+    let answer = answer(&json!({
+        "lease_id": lease, "refresh_after": expires_at - TimeDelta::seconds(10), "expires_at": expires_at,
+    }));
+    Dsn::new(answer, date, asked)
 }
 
 /// One that has just ended.
@@ -37,10 +32,19 @@ async fn ended() -> Dsn {
 
 /// A keeper that holds this, with what its task is told the news by.
 fn keeper(dsn: Dsn) -> (Keeper, watch::Sender<State>) {
+    let (sender, state) = watch::channel(State::new(Arc::new(dsn)));
+    (Keeper { inner: Arc::new(inner(state, tokio::spawn(std::future::pending()))) }, sender)
+}
+
+fn inner(state: watch::Receiver<State>, task: JoinHandle<()>) -> Inner {
     let broker = Broker::builder("http://localhost:1").proof(Proof::text("x")).build().unwrap();
-    let (sender, state) = watch::channel(State { dsn: Arc::new(dsn), last_error: None });
-    let task = tokio::spawn(std::future::pending());
-    (Keeper { request: broker.request("orders-reader"), state, stop: watch::channel(false).0, task }, sender)
+    let (order, _) = watch::channel(Order::Go);
+    Inner { request: broker.request("orders-reader"), state, order, hurry: Arc::default(), task }
+}
+
+/// This comes.
+fn come(sender: &watch::Sender<State>, dsn: Dsn) {
+    sender.send_modify(|state| *state = state.clone().then(dsn));
 }
 
 #[test]
@@ -79,36 +83,86 @@ async fn what_has_ended_is_not_asked_for_without_a_pause() {
 async fn the_same_for_longer_is_no_change() {
     let (keeper, sender) = keeper(dsn("1", Duration::from_secs(60)).unwrap());
     let mut changes = keeper.changes();
-    sender
-        .send_replace(State { dsn: Arc::new(dsn("1", Duration::from_secs(90)).unwrap()), last_error: None });
+    come(&sender, dsn("1", Duration::from_secs(90)).unwrap());
     assert!(timeout(Duration::from_millis(50), changes.next()).await.is_err());
+    assert!(!keeper.is_outdated(Duration::from_millis(40)));
     assert!(keeper.current().unwrap().remaining() > Duration::from_secs(60), "but it is known");
-    sender
-        .send_replace(State { dsn: Arc::new(dsn("2", Duration::from_secs(90)).unwrap()), last_error: None });
+    come(&sender, dsn("2", Duration::from_secs(90)).unwrap());
     assert_eq!(changes.next().await.unwrap().lease_id(), "2");
+    assert!(keeper.is_outdated(Duration::from_millis(40)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_with_another_ca_or_another_parameter_is_a_change() {
+    let (keeper, sender) = keeper(dsn("1", Duration::from_secs(60)).unwrap());
+    let mut changes = keeper.changes();
+    for change in [json!({ "ca_pem": "another" }), json!({ "parameters": { "host": "elsewhere" } })] {
+        come(&sender, with(&change).unwrap());
+        let next = timeout(Duration::from_millis(50), changes.next()).await;
+        assert_eq!(next.expect("it is one").unwrap().lease_id(), "1");
+    }
+    assert!(keeper.inner.state.borrow().before.is_empty(), "the lease is the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_being_opened_when_it_changed_is_outdated_in_the_end() {
+    let (keeper, sender) = keeper(dsn("1", Duration::from_secs(60)).unwrap());
+    come(&sender, dsn("2", Duration::from_secs(60)).unwrap());
+    let second = Duration::from_secs(1);
+    tokio::time::advance(10 * second).await;
+    assert!(keeper.is_outdated(11 * second), "opened before");
+    assert!(!keeper.is_outdated(9 * second), "opened with one or the other");
+    tokio::time::advance(25 * second).await;
+    assert!(keeper.is_outdated(34 * second), "now that it can be done in peace");
+    assert!(!keeper.is_outdated(4 * second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_to_be_revoked_is_what_lives_and_nobody_shares() {
+    let (keeper, sender) = keeper(dsn("shared", Duration::from_secs(60)).unwrap());
+    let own = |lease: &str| with(&json!({ "lease_id": lease, "shared": false })).unwrap();
+    for lease in ["1", "2", "3"] {
+        come(&sender, own(lease));
+    }
+    let before = || -> Vec<String> {
+        let state = keeper.inner.state.borrow();
+        state.before.iter().map(|dsn| dsn.lease_id().to_owned()).collect()
+    };
+    assert_eq!(before(), ["1", "2"]);
+    tokio::time::advance(Duration::from_secs(70)).await;
+    come(&sender, own("4"));
+    assert!(before().is_empty(), "they have ended");
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_whose_task_is_dead_says_so() {
-    let (mut keeper, _sender) = keeper(dsn("1", Duration::from_millis(100)).unwrap());
-    keeper.task.abort();
-    assert!((&mut keeper.task).await.is_err());
+    let (sender, state) = watch::channel(State::new(Arc::new(dsn("1", Duration::from_millis(100)).unwrap())));
+    let mut task = tokio::spawn(std::future::pending());
+    task.abort();
+    assert!((&mut task).await.is_err());
+    let keeper = Keeper { inner: Arc::new(inner(state, task)) };
     assert!(matches!(*keeper.last_error().unwrap(), Error::Ended));
     tokio::time::advance(Duration::from_millis(110)).await;
     let ended = keeper.current().unwrap_err().to_string();
     assert!(ended.ends_with("nobody asks"), "{ended}");
+    drop(sender);
+}
+
+/// A keeper whose task ends with it.
+#[cfg(any(feature = "deadpool-postgres", feature = "sqlx-postgres"))]
+fn ending() -> Keeper {
+    let (sender, state) = watch::channel(State::new(Arc::new(dsn("1", Duration::from_secs(60)).unwrap())));
+    let task = tokio::spawn(async move {
+        sender.closed().await;
+        std::future::pending().await
+    });
+    Keeper { inner: Arc::new(inner(state, task)) }
 }
 
 #[cfg(feature = "sqlx-postgres")]
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_is_dropped_ends_its_keeper() {
-    let (mut keeper, sender) = keeper(dsn("1", Duration::from_secs(60)).unwrap());
-    // What the keeper's own task holds ends with it.
-    keeper.task.abort();
-    keeper.task = tokio::spawn(async move {
-        sender.closed().await;
-        std::future::pending().await
-    });
+    let keeper = ending();
     let mut changes = keeper.changes();
     let pool = keeper.sqlx_pool(sqlx::pool::PoolOptions::<sqlx::Postgres>::new()).await.unwrap();
     let inside = sqlx::Pool::clone(&pool);
@@ -116,4 +170,15 @@ async fn a_pool_that_is_dropped_ends_its_keeper() {
     drop(pool);
     assert!(timeout(Duration::from_secs(20), changes.next()).await.unwrap().is_none());
     assert!(!inside.is_closed());
+}
+
+#[cfg(feature = "deadpool-postgres")]
+#[tokio::test(start_paused = true)]
+async fn a_pool_of_deadpool_that_is_dropped_ends_its_keeper() {
+    let keeper = ending();
+    let mut changes = keeper.changes();
+    let pool = keeper.deadpool_pool(|pool| pool).unwrap();
+    assert!(timeout(Duration::from_millis(50), changes.next()).await.is_err(), "it lives");
+    drop(pool);
+    assert!(timeout(Duration::from_secs(20), changes.next()).await.unwrap().is_none());
 }

@@ -41,16 +41,68 @@ fn it_changes_in_time_and_outlives_a_broker_that_is_away() {
 }
 
 #[test]
-fn it_revokes_what_is_its_own_and_nothing_that_is_shared() {
+fn it_revokes_all_that_is_its_own_and_nothing_that_is_shared() {
     run(async {
         let stand = Stand::start().await;
         let broker = client(&stand.url, &stand.settings, application(&stand.settings));
-        for (role, lives) in [("orders-reader", true), ("orders-request", false)] {
-            let keeper = broker.keep(role).await.unwrap();
-            let user = keeper.current().unwrap().user().to_owned();
-            keeper.revoke().await.unwrap();
-            assert_eq!(stand.users().await.contains(&user), lives, "{role}");
-        }
+        let keeper = broker.keep("orders-reader").await.unwrap();
+        let shared = keeper.current().unwrap().user().to_owned();
+        keeper.revoke().await.unwrap();
+        assert_eq!(stand.users().await, [shared]);
+
+        let keeper = broker.keep("orders-request").await.unwrap();
+        let (mut changes, other) = (keeper.changes(), keeper.clone());
+        keeper.refresh();
+        changes.next().await.unwrap();
+        assert_eq!(stand.users().await.len(), 3, "what was replaced lives on");
+        keeper.revoke().await.unwrap();
+        assert_eq!(stand.users().await.len(), 1, "and ends with the rest");
+        assert!(matches!(*other.last_error().unwrap(), Error::Ended), "clones are the same");
+        assert!(changes.next().await.is_none());
         stand.stop().await;
+    });
+}
+
+#[test]
+fn what_was_revoked_by_another_is_replaced_when_it_is_told_so() {
+    run(async {
+        let stand = Stand::start().await;
+        let broker = client(&stand.url, &stand.settings, application(&stand.settings));
+        let keeper = broker.keep("orders-reader").await.unwrap();
+        let (first, mut changes) = (keeper.current().unwrap(), keeper.changes());
+        broker.revoke(first.lease_id()).await.unwrap();
+        keeper.refresh();
+        let next = timeout(Duration::from_secs(20), changes.next()).await.expect("it asks").unwrap();
+        assert_ne!(next.user(), first.user());
+        keeper.stop().await;
+        stand.stop().await;
+    });
+}
+
+#[test]
+fn the_first_is_asked_for_once_and_where_it_is_wanted_until_the_broker_is_there() {
+    run(async {
+        let restarting = Restarting::start(settings().await, "1h").await;
+        let of = |settings: &Settings, url: &str| client(url, settings, application(settings));
+        let broker = of(&restarting.process.settings, &restarting.url());
+        let requests =
+            async || restarting.process.metric("dsn_broker_requests_total").await.unwrap_or_default();
+        assert_eq!(requests().await, 0.0);
+        broker.dsn("orders-reader").await.unwrap();
+        assert_eq!(requests().await, 1.0, "nothing is asked but for the DSN");
+
+        let url = restarting.url();
+        let (port, settings) = restarting.kill().await;
+        let broker = of(&settings, &url);
+        broker.dsn("orders-reader").await.expect_err("it is away, and nothing was said of patience");
+        let patient = broker.request("orders-reader").patience(Duration::from_secs(60));
+        let waiting = tokio::spawn(async move { patient.keep().await });
+        let restarting = Restarting::again(port, settings).await;
+        let keeper = waiting.await.unwrap().unwrap();
+        keeper.current().unwrap();
+        let impatient = of(&restarting.process.settings, &url);
+        let refused = impatient.request("orders-unbound").patience(Duration::from_secs(600)).get().await;
+        assert_eq!(refused.unwrap_err().kind(), Some("forbidden"), "at once: it will not pass");
+        restarting.process.stop().await;
     });
 }

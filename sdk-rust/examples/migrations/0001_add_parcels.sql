@@ -1,0 +1,4 @@
+CREATE TABLE app.parcels (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_id bigint NOT NULL REFERENCES app.orders
+);
