@@ -44,6 +44,9 @@ soak: deps ## Call the broker for long while its configuration changes, then loo
 lint: deps ## Formatting, lints, documentation, generated files, dependencies; silent when all is well
 	@cargo fmt --all --check
 	@cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+	@# In the workspace all of its features are on: each has to do without the others, too.
+	@for feature in "" tokio-postgres deadpool-postgres sqlx-postgres sqlx-mysql; do \
+	  cargo clippy --locked --quiet -p dsn-broker-sdk --features "$$feature" -- -D warnings || exit 1; done
 	@# Nobody reads this but those who work on it: private items are shown, so that links to them lead somewhere.
 	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --quiet --workspace --no-deps --document-private-items
 	@cargo run --locked --quiet -p dsn-broker -- openapi | diff -u openapi/openapi.json - \

@@ -34,7 +34,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let mut terminate = signal(SignalKind::terminate())?;
     axum::serve(TcpListener::bind(address).await?, app)
-        .with_graceful_shutdown(async move { drop(terminate.recv().await) })
+        .with_graceful_shutdown(async move {
+            let _ = terminate.recv().await;
+        })
         .await?;
     Ok(())
 }

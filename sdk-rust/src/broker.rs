@@ -365,9 +365,10 @@ impl Builder {
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { url, proof, instance, .. } = &*self.inner;
+        let Inner { url, clients, proof, instance, .. } = &*self.inner;
         f.debug_struct("Broker")
             .field("url", &url.as_str())
+            .field("identity", &clients.identity())
             .field("proof", proof)
             .field("instance", instance)
             .finish_non_exhaustive()

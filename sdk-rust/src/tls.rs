@@ -73,6 +73,10 @@ impl Clients {
         (self.lock().client.clone(), trouble)
     }
 
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.source.identity.as_ref()
+    }
+
     fn renew(&self) -> Result<(), String> {
         let texts = self.source.read()?;
         if *self.lock().texts != texts {

@@ -15,6 +15,7 @@ fn an_application_that_starts_with_a_database_keeps_it_through_a_rotation() {
         let port = Port::claim().unwrap();
         let address = format!("127.0.0.1:{}", port.number());
         let application = example(scene, "axum").env("LISTEN", &address).spawn().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::new();
         let get = async |path: &str| client.get(format!("http://{address}{path}")).send().await;
         until(async || get("/readyz").await.is_ok_and(|answer| answer.status() == 200)).await;
