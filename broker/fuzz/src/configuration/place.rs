@@ -19,7 +19,7 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     ca.write_to(&tls).unwrap();
     ca.issue_to(&tls, &["localhost"]).unwrap();
     std::fs::copy(tls.join("ca.pem"), tls.join("clients.pem")).unwrap();
-    std::fs::write(tls.join("bundle.json"), r#"{"keys": []}"#).unwrap();
+    write(tls.join("bundle.json"), r#"{"keys": []}"#).unwrap();
     for (name, secret) in [
         ("ledger-url", "postgres://broker:pw@localhost/ledger"),
         ("ledger-owner-url", "postgres://owner:pw@localhost/ledger"),
