@@ -1,6 +1,7 @@
 //! Wiring and lifecycle: puts the parts together, keeps them up to date with the configuration, and
 //! stops them in good order.
 
+mod bundles;
 mod current;
 mod observe;
 mod restart;
@@ -106,6 +107,7 @@ impl App {
         tasks.spawn(self.failures.clone().run(self.stop.clone()));
         tasks.spawn(self.sweeper.clone().run(self.stop.clone()));
         tasks.spawn(rotate::run(self.clone()));
+        tasks.spawn(bundles::run(self.clone()));
         tasks.spawn(observe::run(self.broker.clone(), self.stop.clone()));
     }
 

@@ -40,7 +40,10 @@ pub use database::{
     Admin, Ca, Database, Endpoint, EndpointKind, EndpointTls, Sweep, SweepMode, Tls, TlsMode,
 };
 pub use glob::Glob;
-pub use issuer::{Algorithm, ApiKey, ApiKeyIssuer, Issuer, JwksSource, OidcIssuer};
+pub use issuer::{
+    Algorithm, ApiKey, ApiKeyIssuer, BundleSource, Issuer, JwksSource, KubernetesIssuer, OidcIssuer,
+    SpiffeIssuer, SvidKind, TokenReview, WhenUnavailable,
+};
 pub use ledger::Ledger;
 pub use mistake::{ConfigError, Mistake};
 pub use privileges::{Place, Privileges};

@@ -5,6 +5,7 @@
 mod answer;
 mod audit;
 mod caller;
+mod client_certificate;
 mod databases;
 mod dsn;
 mod extract;
@@ -51,22 +52,25 @@ pub(crate) type Web = axum::extract::State<Arc<Shared>>;
         title = "dsn-broker",
         description = "Hands a workload a short-lived, least-privilege, fully parameterized DSN.\n\n\
                        Every request carries its proof of identity: `Authorization: Bearer …` with a token of a \
-                       configured issuer or an API key of the broker.",
+                       configured issuer or an API key of the broker, or its connection a client certificate (X.509-SVID). \
+                       With both, the token alone counts.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    modifiers(&Bearer, &Problems),
-    security(("bearer" = [])),
+    modifiers(&Proofs, &Problems),
+    security(("bearer" = []), ("certificate" = [])),
 )]
 struct Document;
 
-struct Bearer;
+struct Proofs;
 
-impl utoipa::Modify for Bearer {
+impl utoipa::Modify for Proofs {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let certificate = SecurityScheme::MutualTls { description: None, extensions: None, deprecated: None };
+        components.add_security_scheme("certificate", certificate);
     }
 }
 

@@ -5,6 +5,7 @@ pub mod engine;
 pub mod event;
 pub mod lease;
 pub mod name;
+pub mod spiffe_id;
 pub mod workload;
 
 pub use credential::{Credential, CredentialKind, Handle, Place, Share};
@@ -12,4 +13,5 @@ pub use engine::{Admin, EngineFacts, EngineKind, Protocol};
 pub use event::{Action, Detail, Event, Recorded};
 pub use lease::{Lease, LeaseState, Reason, State, Times};
 pub use name::{DatabaseName, EndpointName, IssuerName, RoleName};
+pub use spiffe_id::{SpiffeId, SpiffeIdError, TrustDomain};
 pub use workload::{Claims, Principal, Workload};

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 
 pub use pem::{ends_at, read_pem_certificates, read_pem_key};
-pub use server::server_config;
+pub use server::{ClientCertificate, server_config};
 
 /// The versions that are spoken.
 const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
@@ -75,15 +75,6 @@ pub enum TlsError {
         /// Why.
         #[source]
         source: rustls::Error,
-    },
-    /// The CA of client certificates cannot be used.
-    #[error("client certificates cannot be verified with {path}", path = .path.display())]
-    UnusableClientCa {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: rustls::server::VerifierBuilderError,
     },
     /// rustls refuses the settings.
     #[error("TLS cannot be set up")]

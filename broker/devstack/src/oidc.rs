@@ -132,6 +132,11 @@ impl Oidc {
         generations.drain(..newest);
     }
 
+    /// Its published keys (a JWK set).
+    pub fn jwks(&self) -> Value {
+        self.state.jwks()
+    }
+
     /// How it answers from now on.
     pub fn set_health(&self, health: Health) {
         self.state.health.send_replace(health);

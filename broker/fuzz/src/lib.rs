@@ -20,6 +20,7 @@ mod globs;
 mod identity;
 mod rendering;
 mod sealed;
+mod spiffe_ids;
 
 pub use audit::audit;
 pub use choices::{Choices, edit};
@@ -29,12 +30,13 @@ pub use globs::globs;
 pub use identity::{api_keys, key_sets, tokens};
 pub use rendering::rendering;
 pub use sealed::sealed;
+pub use spiffe_ids::spiffe_ids;
 
 /// A target: its name, and what is called with the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them. `tests/it.rs` sees to it that each has a test, a corpus and a program.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("api_keys", api_keys),
     ("audit", audit),
     ("claim_paths", claim_paths),
@@ -43,5 +45,6 @@ pub const TARGETS: [Target; 9] = [
     ("key_sets", key_sets),
     ("rendering", rendering),
     ("sealed", sealed),
+    ("spiffe_ids", spiffe_ids),
     ("tokens", tokens),
 ];

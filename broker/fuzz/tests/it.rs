@@ -59,6 +59,11 @@ fn what_is_sealed_opens_unchanged_and_at_its_place_alone() {
 }
 
 #[test]
+fn every_reader_sees_the_same_in_a_spiffe_id() {
+    search("spiffe_ids", 10_000);
+}
+
+#[test]
 fn a_token_is_believed_if_it_is_well_signed_and_right_and_only_then() {
     search("tokens", 4_000);
 }

@@ -62,11 +62,17 @@ impl Report {
 }
 
 async fn check_issuers(current: &Current, report: &mut Report) {
+    let mut reviews = current.identity.try_reviews().await;
     for (name, keys) in current.identity.load_keys().await {
         println!("issuer {name}");
         match keys {
             Ok(count) => println!("  has {count} keys"),
             Err(error) => report.mistake(error),
+        }
+        match reviews.remove(&name) {
+            Some(Ok(())) => println!("  can review tokens"),
+            Some(Err(error)) => report.mistake(error),
+            None => {}
         }
     }
 }

@@ -24,6 +24,16 @@ pub(super) fn key_of_32_bytes(reference: &SecretRef, key: &Key, mistakes: &mut M
     }
 }
 
+/// The file must be there, with something in it; whoever uses it says more.
+pub(super) fn readable(file: &Path, key: &Key, mistakes: &mut Mistakes) {
+    let name = file.display();
+    match std::fs::read(file) {
+        Err(error) => mistakes.add(key.clone(), format!("the file {name} cannot be read: {error}")),
+        Ok(text) if text.trim_ascii().is_empty() => mistakes.add(key.clone(), format!("{name} is empty")),
+        Ok(_) => {}
+    }
+}
+
 /// The file must hold certificates (PEM), each fit to be trusted.
 pub(super) fn authorities(file: &Path, key: &Key, mistakes: &mut Mistakes) {
     for certificate in certificates(file, key, mistakes) {

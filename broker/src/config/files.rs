@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Cache, Config, CredentialSpec, Database, Issuer, JwksSource, SecretRef};
+use crate::config::{Cache, Config, CredentialSpec, Database, Issuer, SecretRef};
 
 impl Config {
-    /// Every file that the configuration refers to, secrets included; not those that engines read again by themselves.
+    /// Every file that the configuration refers to, secrets included; not those that engines and issuers read again by themselves.
     pub fn files(&self) -> Vec<PathBuf> {
         self.files.clone()
     }
@@ -17,7 +17,8 @@ impl Config {
             *file = folder.join(&file);
             files.push(file.clone());
         }
-        let own: Vec<_> = self.databases.values().flat_map(Database::files_of_the_engine).collect();
+        let engines = self.databases.values().flat_map(Database::files_of_the_engine);
+        let own: Vec<_> = engines.chain(self.issuers.values().flat_map(Issuer::own_files)).collect();
         self.files = files.into_iter().filter(|file| !own.contains(file)).collect();
     }
 
@@ -25,7 +26,6 @@ impl Config {
         let mut files = Vec::new();
         if let Some(tls) = &mut self.server.tls {
             files.extend([&mut tls.cert, &mut tls.key]);
-            files.extend(&mut tls.client_ca);
         }
         files.extend(self.ledger.url.file_mut());
         files.extend(self.ledger.owner_url.as_mut().and_then(SecretRef::file_mut));
@@ -37,12 +37,7 @@ impl Config {
         files.extend(self.seal.keys.iter_mut().filter_map(|key| key.key.file_mut()));
         files.extend(self.audit.key.file_mut());
         for issuer in self.issuers.values_mut() {
-            if let Issuer::Oidc(oidc) = issuer {
-                files.extend(&mut oidc.ca);
-                if let JwksSource::File(file) = &mut oidc.jwks {
-                    files.push(file);
-                }
-            }
+            files.extend(issuer.file_references());
         }
         files.extend(self.databases.values_mut().flat_map(Database::file_references));
         for role in self.roles.values_mut() {

@@ -1,5 +1,8 @@
 //! `issuers`: whose proofs of identity are accepted.
 
+mod kubernetes;
+mod spiffe;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +10,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use kubernetes::{KubernetesIssuer, TokenReview, WhenUnavailable};
+pub use spiffe::{BundleSource, SpiffeIssuer, SvidKind};
 
 use crate::config::check;
 use crate::config::mistake::{Key, Mistakes};
@@ -19,6 +25,10 @@ use crate::time::Timestamp;
 pub enum Issuer {
     /// An OpenID Connect provider: its JWTs are verified here, by its published keys.
     Oidc(OidcIssuer),
+    /// A Kubernetes cluster: the tokens of its service accounts are verified here, and by its API server if asked.
+    Kubernetes(KubernetesIssuer),
+    /// A SPIFFE trust domain: its JWT-SVIDs and X.509-SVIDs are verified here, by its bundle.
+    Spiffe(SpiffeIssuer),
     /// The broker's own API keys.
     ApiKey(ApiKeyIssuer),
 }
@@ -111,57 +121,123 @@ impl Issuer {
     pub(super) fn check(&self, key: &Key, mistakes: &mut Mistakes) {
         match self {
             Self::Oidc(oidc) => oidc.check(key, mistakes),
+            Self::Kubernetes(kubernetes) => kubernetes.check(key, mistakes),
+            Self::Spiffe(spiffe) => spiffe.check(key, mistakes),
             Self::ApiKey(api_key) => api_key.check(key, mistakes),
         }
     }
 }
 
+impl Issuer {
+    /// Every file that it refers to.
+    pub(super) fn file_references(&mut self) -> Vec<&mut PathBuf> {
+        let (mut files, jwks) = match self {
+            Self::Oidc(oidc) => (oidc.ca.iter_mut().collect::<Vec<_>>(), Some(&mut oidc.jwks)),
+            Self::Kubernetes(cluster) => {
+                let mut files: Vec<_> = cluster.ca.iter_mut().chain(&mut cluster.token_file).collect();
+                if let Some(review) = &mut cluster.token_review {
+                    files.extend(&mut review.ca);
+                    files.push(&mut review.token_file);
+                }
+                (files, Some(&mut cluster.jwks))
+            }
+            Self::Spiffe(spiffe) => {
+                let bundle = match &mut spiffe.bundle {
+                    BundleSource::File(file) => Some(file),
+                    BundleSource::Url(_) => None,
+                };
+                (spiffe.ca.iter_mut().chain(bundle).collect(), None)
+            }
+            Self::ApiKey(_) => (Vec::new(), None),
+        };
+        if let Some(JwksSource::File(file)) = jwks {
+            files.push(file);
+        }
+        files
+    }
+
+    /// Those of them that are read again without a new configuration.
+    pub(super) fn own_files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Kubernetes(cluster) => {
+                let review = cluster.token_review.as_ref().map(|review| &review.token_file);
+                cluster.token_file.iter().chain(review).cloned().collect()
+            }
+            Self::Spiffe(SpiffeIssuer { bundle: BundleSource::File(file), .. }) => vec![file.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it accepts certificates that clients show in the TLS handshake.
+    pub fn takes_certificates(&self) -> bool {
+        matches!(self, Self::Spiffe(spiffe) if spiffe.svid.contains(&SvidKind::X509))
+    }
+}
+
 impl OidcIssuer {
     fn check(&self, key: &Key, mistakes: &mut Mistakes) {
-        self.check_source(key, mistakes);
-        if self.audiences.is_empty() {
-            let message = "without an audience a token that was meant for another service would be accepted: name the broker's";
-            mistakes.add(key.at("audiences"), message);
-        }
-        for (index, audience) in self.audiences.iter().enumerate() {
-            check::not_blank(audience, key.at("audiences").index(index), mistakes);
-        }
-        check::no_repeats(&self.audiences, &key.at("audiences"), mistakes);
-        if self.algorithms.is_empty() {
-            mistakes.add(
-                key.at("algorithms"),
-                "no algorithm is allowed: name those that the issuer signs with, e.g. RS256",
-            );
-        }
+        check_source(&self.issuer, &self.jwks, key, mistakes);
+        check_audiences(&self.audiences, key, mistakes);
+        check_tokens(&self.algorithms, self.leeway, self.max_token_life, key, mistakes);
         if let Some(file) = &self.ca {
             check::authorities(file, &key.at("ca"), mistakes);
         }
-        if self.leeway > Span::secs(600) {
-            mistakes.add(key.at("leeway"), format!("{} is too long: at most 10m", self.leeway));
-        }
-        if let Some(life) = self.max_token_life {
-            check::at_least(Span::secs(1), life, key.at("max_token_life"), mistakes);
-        }
-        check::at_least(Span::secs(1), self.refresh_every, key.at("refresh_every"), mistakes);
-        check::at_least(Span::secs(1), self.cool_down, key.at("cool_down"), mistakes);
+        check_times(self.refresh_every, self.cool_down, key, mistakes);
     }
+}
 
-    /// Where something is fetched, it must be fetched safely: the keys are the trust.
-    fn check_source(&self, key: &Key, mistakes: &mut Mistakes) {
-        match &self.jwks {
-            JwksSource::Discovery => check::web_address(&self.issuer, &key.at("issuer"), mistakes),
-            JwksSource::Url(url) => {
-                check::not_blank(&self.issuer, key.at("issuer"), mistakes);
-                check::web_address(url, &key.at("jwks").at("url"), mistakes);
-            }
-            JwksSource::File(file) => {
-                check::not_blank(&self.issuer, key.at("issuer"), mistakes);
-                if let Err(wrong) = read_jwks(file) {
-                    mistakes.add(key.at("jwks").at("file"), wrong);
-                }
+/// Where something is fetched, it must be fetched safely: the keys are the trust.
+fn check_source(issuer: &str, jwks: &JwksSource, key: &Key, mistakes: &mut Mistakes) {
+    match jwks {
+        JwksSource::Discovery => check::web_address(issuer, &key.at("issuer"), mistakes),
+        JwksSource::Url(url) => {
+            check::not_blank(issuer, key.at("issuer"), mistakes);
+            check::web_address(url, &key.at("jwks").at("url"), mistakes);
+        }
+        JwksSource::File(file) => {
+            check::not_blank(issuer, key.at("issuer"), mistakes);
+            if let Err(wrong) = read_jwks(file) {
+                mistakes.add(key.at("jwks").at("file"), wrong);
             }
         }
     }
+}
+
+fn check_audiences(audiences: &[String], key: &Key, mistakes: &mut Mistakes) {
+    if audiences.is_empty() {
+        let message = "without an audience a token that was meant for another service would be accepted: name the broker's";
+        mistakes.add(key.at("audiences"), message);
+    }
+    for (index, audience) in audiences.iter().enumerate() {
+        check::not_blank(audience, key.at("audiences").index(index), mistakes);
+    }
+    check::no_repeats(audiences, &key.at("audiences"), mistakes);
+}
+
+fn check_tokens(
+    algorithms: &[Algorithm],
+    leeway: Span,
+    max_life: Option<Span>,
+    key: &Key,
+    mistakes: &mut Mistakes,
+) {
+    if algorithms.is_empty() {
+        mistakes.add(
+            key.at("algorithms"),
+            "no algorithm is allowed: name those that the issuer signs with, e.g. RS256",
+        );
+    }
+    if leeway > Span::secs(600) {
+        mistakes.add(key.at("leeway"), format!("{leeway} is too long: at most 10m"));
+    }
+    if let Some(life) = max_life {
+        check::at_least(Span::secs(1), life, key.at("max_token_life"), mistakes);
+    }
+}
+
+fn check_times(refresh_every: Span, cool_down: Span, key: &Key, mistakes: &mut Mistakes) {
+    check::at_least(Span::secs(1), refresh_every, key.at("refresh_every"), mistakes);
+    check::at_least(Span::secs(1), cool_down, key.at("cool_down"), mistakes);
 }
 
 fn read_jwks(file: &Path) -> Result<(), String> {

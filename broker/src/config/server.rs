@@ -47,7 +47,7 @@ pub struct Server {
     pub log: LogFormat,
 }
 
-/// The certificate of the public listener.
+/// The certificate of the public listener. Whose client certificates are accepted is said by `spiffe` issuers.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServerTls {
@@ -55,9 +55,6 @@ pub struct ServerTls {
     pub cert: PathBuf,
     /// Its private key (PEM). Others than the owner and the group must not be able to read the file.
     pub key: PathBuf,
-    /// The CA of client certificates (PEM). Default: none are asked for.
-    #[serde(default)]
-    pub client_ca: Option<PathBuf>,
 }
 
 /// What the broker puts up with.
@@ -137,9 +134,6 @@ impl ServerTls {
     fn check(&self, key: &Key, mistakes: &mut Mistakes) {
         let chain = check::certificates(&self.cert, &key.at("cert"), mistakes);
         let private = check::secret(&SecretRef::File(self.key.clone()), &key.at("key"), mistakes);
-        if let Some(file) = &self.client_ca {
-            check::authorities(file, &key.at("client_ca"), mistakes);
-        }
         let Some(private) = private else { return };
         let name = self.key.display();
         match PrivateKeyDer::from_pem_slice(private.expose().as_bytes()) {

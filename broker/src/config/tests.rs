@@ -40,6 +40,7 @@ fn folder() -> tempfile::TempDir {
         ("neon-owner", "pw"),
         ("neon-key", "pw"),
         ("db9-token", "pw"),
+        ("pod-token", "pw"),
         // For the mistakes:
         ("empty", "\n"),
         ("short-key", "AAAA"),
@@ -59,6 +60,7 @@ fn folder() -> tempfile::TempDir {
         0o644,
     );
     write(&path("tls"), "empty.json", "{\"keys\": []}", 0o644);
+    write(&path("tls"), "bundle.json", "{\"keys\": []}", 0o644);
     folder
 }
 
@@ -138,7 +140,7 @@ fn all_mistakes_are_named_at_once_with_their_places() {
         (
             "issuer: scripts",
             "issuer: script",
-            "bindings[1].workloads.issuer: no issuer is called `script`; there are `cluster`, `scripts`",
+            "bindings[1].workloads.issuer: no issuer is called `script`; there are `cluster`, `mesh`, `pods`, `scripts`",
         ),
     ];
     for (from, to, _) in wrong {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::mistake::{Key, Mistakes};
-use crate::config::{Cache, Config, Issuer};
+use crate::config::{Cache, Config, Issuer, KubernetesIssuer, OidcIssuer};
 
 impl Config {
     /// Everything that is wrong.
@@ -43,15 +43,23 @@ impl Config {
 
     /// A proof must lead to one issuer, and an API key to one subject.
     fn check_that_issuers_differ(&self, mistakes: &mut Mistakes) {
-        let (mut identifiers, mut hashes) = (BTreeMap::new(), BTreeMap::new());
+        let (mut identifiers, mut domains, mut hashes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (name, issuer) in &self.issuers {
             let key = Key::top("issuers").at(name);
             match issuer {
-                Issuer::Oidc(oidc) => {
-                    if let Some(other) = identifiers.insert(&oidc.issuer, name) {
+                Issuer::Oidc(OidcIssuer { issuer, .. })
+                | Issuer::Kubernetes(KubernetesIssuer { issuer, .. }) => {
+                    if let Some(other) = identifiers.insert(issuer, name) {
                         let message =
                             format!("the issuer `{other}` has the same: whose token it is could not be told");
                         mistakes.add(key.at("issuer"), message);
+                    }
+                }
+                Issuer::Spiffe(spiffe) => {
+                    if let Some(other) = domains.insert(&spiffe.trust_domain, name) {
+                        let message =
+                            format!("the issuer `{other}` has the same: whose SVID it is could not be told");
+                        mistakes.add(key.at("trust_domain"), message);
                     }
                 }
                 Issuer::ApiKey(api_key) => {
@@ -78,6 +86,12 @@ impl Config {
         if self.ledger.owner_url.is_none() {
             let message = "without `owner_url` the broker's user owns the schema, and could change the audit";
             doubts.add(Key::top("ledger"), message);
+        }
+        if self.server.tls.is_none() {
+            for (name, _) in self.issuers.iter().filter(|(_, issuer)| issuer.takes_certificates()) {
+                let message = "without `server.tls` nobody can show a certificate: say `svid: [jwt]`, or listen with TLS";
+                doubts.add(Key::top("issuers").at(name).at("svid"), message);
+            }
         }
         self.doubt_databases(&mut doubts);
         for name in self.roles.keys() {

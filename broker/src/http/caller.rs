@@ -9,8 +9,10 @@ use axum::http::request::Parts;
 use crate::app::Current;
 use crate::config::Right;
 use crate::http::Shared;
+use crate::http::client_certificate::Shown;
 use crate::http::guard::{self, RequestId};
 use crate::http::problem::{Kind, Problem};
+use crate::identity::ClientCertificates;
 use crate::model::{Action, Event, RoleName, Workload};
 use crate::policy::{OperatorPermit, Permit};
 use crate::secret::Secret;
@@ -40,9 +42,13 @@ impl FromRequestParts<Arc<Shared>> for Caller {
             app.failures.record(event, &reason);
             Problem::new(kind).because(reason)
         };
-        let proof = bearer(parts)
+        let proof = proof(parts)
             .map_err(|reason| failed(reason.to_owned(), Kind::Unauthenticated, Claimed::default()))?;
-        let workload = current.identity.authenticate(&proof).await.map_err(|error| {
+        let authenticated = match &proof {
+            Proof::Bearer(token) => current.identity.authenticate(token).await,
+            Proof::Certificates(shown) => current.identity.authenticate_certificates(shown).await,
+        };
+        let workload = authenticated.map_err(|error| {
             let kind = if error.is_our_fault() { Kind::IssuerUnavailable } else { Kind::Unauthenticated };
             let reason = error.to_string();
             failed(reason, kind, (error.issuer.map(|name| name.to_string()), error.subject))
@@ -91,16 +97,38 @@ impl Caller {
     }
 }
 
-fn bearer(parts: &Parts) -> Result<Secret, &'static str> {
+/// How a caller proves who it is.
+enum Proof {
+    Bearer(Secret),
+    Certificates(Arc<ClientCertificates>),
+}
+
+/// A browser shows its certificate to us whoever made it ask, and says who that was (W3C Fetch Metadata).
+fn is_of_another_site(parts: &Parts) -> bool {
+    let site = parts.headers.get("sec-fetch-site");
+    site.is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
+/// The token, if the request has one, and never the certificate then: a caller whose token is refused is nobody else
+/// instead. What it says with each request counts, and not what its connection was made with.
+fn proof(parts: &Parts) -> Result<Proof, &'static str> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or("there is no Authorization header")?;
+    let Some(value) = values.next() else {
+        if is_of_another_site(parts) {
+            return Err("a page of another site asks, with the certificate of its reader");
+        }
+        let shown = parts.extensions.get::<Shown>().and_then(|shown| shown.0.clone());
+        return shown
+            .map(Proof::Certificates)
+            .ok_or("there is no Authorization header, and no client certificate");
+    };
     if values.next().is_some() {
         return Err("there is more than one Authorization header");
     }
     let text = value.to_str().map_err(|_| "the Authorization header is not ASCII")?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
-            Ok(Secret::new(token.trim()))
+            Ok(Proof::Bearer(Secret::new(token.trim())))
         }
         _ => Err("the Authorization header does not read Bearer and a token"),
     }

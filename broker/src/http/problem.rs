@@ -44,7 +44,7 @@ pub enum Kind {
     EngineUnavailable,
     /// The broker cannot record what it does, and therefore does not do it.
     LedgerUnavailable,
-    /// The issuer's keys cannot be had.
+    /// The issuer cannot be asked: for its keys, or about a token.
     IssuerUnavailable,
     /// The broker has more to do than it can.
     Overloaded,
@@ -93,7 +93,7 @@ impl Kind {
             Self::LedgerUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The broker cannot record what it does")
             }
-            Self::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The issuer's keys cannot be had"),
+            Self::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "The issuer cannot be asked"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "The broker is overloaded"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "It took too long"),
         }

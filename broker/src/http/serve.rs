@@ -13,10 +13,11 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::signal::unix::Signal;
 
 use crate::app::{App, watch};
-use crate::config::{Limits, ServerTls};
+use crate::config::{Config, Issuer, Limits, ServerTls};
+use crate::http::client_certificate::Presented;
 use crate::http::first_word::FirstWord;
 use crate::http::{health, public};
-use crate::tls::{TlsError, ends_at, server_config};
+use crate::tls::{ClientCertificate, TlsError, ends_at, server_config};
 
 /// Why the broker cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +64,7 @@ pub async fn serve(app: Arc<App>, listeners: Listeners, hangup: Signal) -> Resul
     let (limits, grace) = (config.server.limits.clone(), config.server.grace.0);
     let handle = Handle::new();
     tokio::spawn(stop_with(app.clone(), handle.clone(), grace));
-    let tls = config.server.tls.as_ref().map(tls_of).transpose()?;
+    let tls = config.server.tls.as_ref().map(|tls| tls_of(tls, &config)).transpose()?;
     observe_certificate(&app);
     tokio::spawn(watch(app.clone(), hangup, {
         let tls = tls.clone();
@@ -92,6 +93,7 @@ async fn bound(
         Some(tls) => {
             let acceptor =
                 RustlsAcceptor::new(tls).handshake_timeout(patience).acceptor(NoDelayAcceptor::new());
+            let acceptor = Presented::by(acceptor);
             server.acceptor(FirstWord::within(patience, untaken, acceptor)).serve(service).await
         }
     };
@@ -125,15 +127,22 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     open().map_err(|source| ServeError::Listen { address, source })
 }
 
-fn tls_of(tls: &ServerTls) -> Result<RustlsConfig, ServeError> {
-    let config = server_config(&tls.cert, &tls.key, tls.client_ca.as_deref())?;
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+fn tls_of(tls: &ServerTls, config: &Config) -> Result<RustlsConfig, ServeError> {
+    Ok(RustlsConfig::from_config(Arc::new(rustls_of(tls, config)?)))
+}
+
+/// Clients are asked for certificates where an issuer can make something of them.
+fn rustls_of(tls: &ServerTls, config: &Config) -> Result<rustls::ServerConfig, TlsError> {
+    let asked = config.issuers.values().any(Issuer::takes_certificates);
+    let client = if asked { ClientCertificate::AskedFor } else { ClientCertificate::Ignored };
+    server_config(&tls.cert, &tls.key, client)
 }
 
 /// New connections get the certificate that is in the files now; a broken one changes nothing.
 fn reload_certificate(app: &App, running: Option<&RustlsConfig>) {
-    let (Some(running), Some(tls)) = (running, &app.current.load().config.server.tls) else { return };
-    match server_config(&tls.cert, &tls.key, tls.client_ca.as_deref()) {
+    let config = app.current.load().config.clone();
+    let (Some(running), Some(tls)) = (running, &config.server.tls) else { return };
+    match rustls_of(tls, &config) {
         Ok(config) => {
             running.reload_from_config(Arc::new(config));
             observe_certificate(app);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Map, Value};
 
+use crate::config::Span;
 use crate::identity::Refusal;
 use crate::time::Timestamp;
 
@@ -23,6 +24,12 @@ pub(super) struct DateRules {
     pub(super) leeway: Duration,
     /// The longest life of a token.
     pub(super) max_life: Option<Duration>,
+}
+
+impl DateRules {
+    pub(super) fn new(leeway: Span, max_life: Option<Span>) -> Self {
+        Self { leeway: leeway.0, max_life: max_life.map(|span| span.0) }
+    }
 }
 
 impl Dates {

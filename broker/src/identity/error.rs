@@ -27,6 +27,14 @@ pub enum IdentityError {
         /// The other.
         second: IssuerName,
     },
+    /// Two issuers cannot be told apart.
+    #[error("issuers {first} and {second} have the same `trust_domain`: merge them")]
+    SameTrustDomain {
+        /// One of them.
+        first: IssuerName,
+        /// The other.
+        second: IssuerName,
+    },
     /// Where its keys are is not a URL.
     #[error("issuer {issuer}: {url:?} is not a URL")]
     NotAUrl {

@@ -5,7 +5,7 @@
 //! the fetch before. One fetch runs at a time. A token of a known key never waits for one; when the source is
 //! down, the keys that are known go on being used.
 
-mod key;
+pub(super) mod key;
 mod source;
 
 use std::error::Error;
@@ -16,14 +16,11 @@ use arc_swap::ArcSwapOption;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use tokio::sync::Mutex;
 
-pub use source::KeySourceError;
-
-use crate::config::OidcIssuer;
 use crate::identity::date::after;
-use crate::identity::jwks::key::{KeySet, Missing};
+use crate::identity::jwks::key::KeySet;
 use crate::identity::jwks::source::Source;
-use crate::identity::refusal::shown;
-use crate::identity::{IdentityError, Refusal};
+use crate::identity::jwt::Settings;
+use crate::identity::{IdentityError, KeySourceError, Refusal};
 use crate::model::IssuerName;
 use crate::time::{Clock, Timestamp};
 
@@ -58,18 +55,18 @@ impl Jwks {
     /// Fetches nothing yet, but reads a file, so that a mistake in it is found now.
     pub(super) fn new(
         name: &IssuerName,
-        issuer: &OidcIssuer,
+        settings: &Settings<'_>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IdentityError> {
-        let source = Source::new(name, issuer)?;
+        let source = Source::new(name, settings)?;
         let keys =
             source.read_now().map_err(|source| IdentityError::Keys { issuer: name.clone(), source })?;
         let since = clock.now();
         Ok(Self {
             issuer: name.clone(),
             source,
-            refresh_every: issuer.refresh_every.0,
-            cool_down: issuer.cool_down.0,
+            refresh_every: settings.refresh_every,
+            cool_down: settings.cool_down,
             last_fetch: Arc::new(Mutex::new(keys.is_some().then_some(since))),
             known: ArcSwapOption::from_pointee(keys.map(|keys| Known { keys, since })),
             clock,
@@ -104,15 +101,8 @@ impl Jwks {
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<FreshKey, Refusal> {
         let known = self.known.load();
         let known = known.as_ref().ok_or(Refusal::KeySourceDown)?;
-        let shown_kid = || kid.map(shown).unwrap_or_default();
-        match known.keys.find(kid, algorithm) {
-            Ok(key) => {
-                Ok(FreshKey { key: Arc::clone(key), fresh_until: after(known.since, self.refresh_every) })
-            }
-            Err(Missing::Unknown) => Err(Refusal::UnknownKey { kid: shown_kid() }),
-            Err(Missing::NotNamed) => Err(Refusal::NoKeyNamed),
-            Err(Missing::Unsuitable(why)) => Err(Refusal::UnsuitableKey { kid: shown_kid(), why }),
-        }
+        let key = Arc::clone(known.keys.find(kid, algorithm)?);
+        Ok(FreshKey { key, fresh_until: after(known.since, self.refresh_every) })
     }
 
     /// Fetches and waits for the end of it; if someone else is fetching, waits for that instead.

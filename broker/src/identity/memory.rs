@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 /// Who sent which token, for a time. Holds hashes, so that what it holds lets nobody in.
 pub(super) struct Memory(Cache<Fingerprint, Remembered>);
 
-/// The SHA-256 of a token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// The SHA-256 of a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint([u8; digest::SHA256_OUTPUT_LEN]);
 
 #[derive(Clone)]
@@ -46,10 +46,21 @@ impl Memory {
 
 impl Fingerprint {
     pub(super) fn of(token: &Secret) -> Self {
+        Self::of_bytes([token.expose().as_bytes()])
+    }
+
+    /// The SHA-256 of these parts, one after another: at most the last may be of any length.
+    pub(super) fn of_bytes<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        parts.into_iter().for_each(|part| context.update(part));
         let mut hash = [0; digest::SHA256_OUTPUT_LEN];
         // Both are as long as a SHA-256.
-        hash.copy_from_slice(digest::digest(&digest::SHA256, token.expose().as_bytes()).as_ref());
+        hash.copy_from_slice(context.finish().as_ref());
         Self(hash)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::model::IssuerName;
+use crate::config::SvidKind;
+use crate::model::{IssuerName, SpiffeIdError};
 use crate::time::Timestamp;
 
 /// A caller who is not believed. For the log and the audit, not for the caller; it never has the proof in it.
@@ -20,7 +21,7 @@ pub struct AuthenticationError {
 impl AuthenticationError {
     /// Whether the caller may be right, and we cannot tell at present: worth another try later.
     pub fn is_our_fault(&self) -> bool {
-        self.refusal == Refusal::KeySourceDown
+        matches!(self.refusal, Refusal::KeySourceDown | Refusal::ReviewUnavailable)
     }
 
     /// The same, said about this issuer.
@@ -123,6 +124,68 @@ pub enum Refusal {
     /// It is meant for someone else.
     #[error("the token's aud has none of the issuer's `audiences`")]
     WrongAudience,
+    /// A service account token that outlives all pods.
+    #[error("the token is bound to no pod, and `allow_without_pod` is not set")]
+    BoundToNoPod,
+    /// Its subject is another service account than the one it is bound to, or none.
+    #[error("the token's sub is not the service account that its kubernetes.io names")]
+    OtherServiceAccount,
+    /// The API server does not take the token for a good one, e.g. since its pod is gone.
+    #[error("the API server does not vouch for the token: {why:?}")]
+    NotVouchedFor {
+        /// What it says.
+        why: String,
+    },
+    /// The API server takes the token for another one than it says that it is.
+    #[error("the API server says something else than the token: {0}")]
+    ReviewDisagrees(&'static str),
+    /// The API server could not be asked, so that nothing can be said about the token.
+    #[error("the API server cannot be asked about the token")]
+    ReviewUnavailable,
+    /// Its SPIFFE ID is none.
+    #[error("{id:?} is not the SPIFFE ID of a workload: {why}")]
+    BadSpiffeId {
+        /// The text.
+        id: String,
+        /// What is wrong with it.
+        why: SpiffeIdError,
+    },
+    /// Of another trust domain than those we know.
+    #[error("no issuer is configured for the trust domain {claimed:?}")]
+    NoSuchTrustDomain {
+        /// Its name.
+        claimed: String,
+    },
+    /// The trust domain's workloads prove themselves otherwise.
+    #[error("the issuer's `svid` does not have {0}")]
+    SvidNotAccepted(SvidKind),
+    /// Not one of the workloads that may come from the trust domain.
+    #[error("the path {path:?} is not among the issuer's `paths`")]
+    PathNotAccepted {
+        /// The path of its SPIFFE ID.
+        path: String,
+    },
+    /// The client's certificate is not such a one as an X.509-SVID must be.
+    #[error("the client certificate is not an X.509-SVID: {0}")]
+    NotAnSvid(&'static str),
+    /// Not signed by an authority of its own trust domain.
+    #[error("the client certificate does not lead to an authority of its trust domain: {why}")]
+    UntrustedCertificate {
+        /// What the search for a path came to.
+        why: String,
+    },
+    /// Its time is over.
+    #[error("the client certificate expired at {at}")]
+    CertificateExpired {
+        /// Its last moment.
+        at: Timestamp,
+    },
+    /// Its time has not come.
+    #[error("the client certificate is not valid before {from}")]
+    CertificateNotYetValid {
+        /// Its first moment.
+        from: Timestamp,
+    },
     /// An API key with a typing error: its checksum does not fit.
     #[error("the API key is mistyped: its checksum does not fit")]
     MistypedApiKey,
@@ -156,6 +219,19 @@ impl Refusal {
             Self::IssuedInFuture { .. } => "issued_in_future",
             Self::LivesTooLong { .. } => "lives_too_long",
             Self::WrongAudience => "wrong_audience",
+            Self::BoundToNoPod => "bound_to_no_pod",
+            Self::OtherServiceAccount => "other_service_account",
+            Self::NotVouchedFor { .. } => "not_vouched_for",
+            Self::ReviewDisagrees(_) => "review_disagrees",
+            Self::ReviewUnavailable => "review_unavailable",
+            Self::BadSpiffeId { .. } => "bad_spiffe_id",
+            Self::NoSuchTrustDomain { .. } => "no_such_trust_domain",
+            Self::SvidNotAccepted(_) => "svid_not_accepted",
+            Self::PathNotAccepted { .. } => "path_not_accepted",
+            Self::NotAnSvid(_) => "not_an_svid",
+            Self::UntrustedCertificate { .. } => "untrusted_certificate",
+            Self::CertificateExpired { .. } => "certificate_expired",
+            Self::CertificateNotYetValid { .. } => "certificate_not_yet_valid",
             Self::MistypedApiKey => "mistyped_api_key",
             Self::UnknownApiKey => "unknown_api_key",
             Self::ExpiredApiKey { .. } => "expired_api_key",

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::{ClaimPath, OidcIssuer};
+use crate::config::ClaimPath;
 use crate::identity::date::{DateRules, Dates, after};
 use crate::identity::token::VerifiedClaims;
-use crate::identity::{AuthenticationError, Refusal};
+use crate::identity::{AuthenticationError, IdentityError, Refusal};
 use crate::model::{Claims, IssuerName, Principal, Workload};
 use crate::time::Timestamp;
 
@@ -26,13 +26,17 @@ pub(super) struct Verified {
 }
 
 impl Rules {
-    pub(super) fn new(name: &IssuerName, issuer: &OidcIssuer) -> Self {
-        Self {
-            issuer: name.clone(),
-            audiences: issuer.audiences.clone(),
-            dates: DateRules { leeway: issuer.leeway.0, max_life: issuer.max_token_life.map(|span| span.0) },
-            instance: issuer.instance.clone(),
+    /// An error if they would let in tokens for anyone.
+    pub(super) fn new(
+        name: &IssuerName,
+        audiences: &[String],
+        dates: DateRules,
+        instance: Option<&ClaimPath>,
+    ) -> Result<Self, IdentityError> {
+        if audiences.is_empty() {
+            return Err(IdentityError::NoAudience { issuer: name.clone() });
         }
+        Ok(Self { issuer: name.clone(), audiences: audiences.to_vec(), dates, instance: instance.cloned() })
     }
 
     /// The workload that the claims are about, if they are for us and valid at `now`.
@@ -52,7 +56,7 @@ impl Rules {
     }
 
     /// Until when the claims are valid, if they are now and for us.
-    fn until(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Refusal> {
+    pub(super) fn until(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Refusal> {
         let dates = Dates::read(claims)?;
         dates.check(self.dates, now)?;
         if !self.is_for_us(claims.get("aud")) {

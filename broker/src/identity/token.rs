@@ -21,14 +21,16 @@ pub(super) fn check_size(proof: &Secret) -> Result<(), Refusal> {
 /// A well-formed JWT (RFC 7519) that anyone may have made. It tells which key to ask for, and nothing else.
 ///
 /// Of the header only `alg`, `kid` and `crit` are looked at: `jku`, `jwk`, `x5u` and `x5c` would let a token
-/// bring its own key, and `typ` and `cty` change nothing, because the audience keeps kinds of tokens apart.
+/// bring its own key, and `typ` and `cty` change nothing, because the audience keeps kinds of tokens apart (of a
+/// JWT-SVID the standard wants `typ` to be one of two).
 pub(super) struct UnverifiedToken<'a> {
     /// Header and claims as they were sent: what the signature is for.
     signed: &'a str,
     signature: &'a str,
     algorithm: String,
     kid: Option<String>,
-    issuer: String,
+    kind: Option<Value>,
+    issuer: Option<String>,
     claims: Map<String, Value>,
 }
 
@@ -54,8 +56,11 @@ impl<'a> UnverifiedToken<'a> {
         let claims = object(claims).map_err(|()| {
             Refusal::Malformed("its claims are not a base64url JSON object without duplicate keys")
         })?;
-        let issuer =
-            string(&claims, "iss").ok_or(Refusal::Malformed("it has no iss, or it is not a text"))?;
+        let issuer = match claims.get("iss") {
+            None => None,
+            Some(Value::String(issuer)) => Some(issuer.clone()),
+            Some(_) => return Err(Refusal::Malformed("its iss is not a text")),
+        };
         let kid = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) => Some(kid.clone()),
@@ -63,12 +68,23 @@ impl<'a> UnverifiedToken<'a> {
         };
         let algorithm =
             string(&header, "alg").ok_or(Refusal::Malformed("it has no alg, or it is not a text"))?;
-        Ok(Self { signed, signature, algorithm, kid, issuer, claims })
+        let kind = header.get("typ").cloned();
+        Ok(Self { signed, signature, algorithm, kid, kind, issuer, claims })
     }
 
-    /// Who is said to have issued it.
-    pub(super) fn issuer(&self) -> &str {
-        &self.issuer
+    /// Who is said to have issued it, if anybody is.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// Whom it is said to be about.
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.claims.get("sub").and_then(Value::as_str)
+    }
+
+    /// What kind of token it says it is: its `typ`.
+    pub(super) fn kind(&self) -> Option<&Value> {
+        self.kind.as_ref()
     }
 
     /// The name of the key that is said to have signed it.
@@ -134,7 +150,7 @@ mod tests {
         let header = r#"{"alg":"ES256","kid":"k","jku":"https://attacker.example","typ":"at+jwt"}"#;
         let token = Secret::new(format!("{}.{}.c2ln", encode(header), encode(r#"{"iss":"https://i"}"#)));
         let token = UnverifiedToken::parse(&token).unwrap();
-        assert_eq!((token.issuer(), token.kid()), ("https://i", Some("k")));
+        assert_eq!((token.issuer(), token.kid()), (Some("https://i"), Some("k")));
         assert_eq!(token.algorithm_among(&[Algorithm::RS256, Algorithm::ES256]), Ok(Algorithm::ES256));
         assert!(token.algorithm_among(&[Algorithm::RS256]).is_err());
     }
@@ -159,7 +175,6 @@ mod tests {
             (r#"{"alg":"ES256","kid":1}"#, claims, "kid"),
             (r#"{"alg":"none","alg":"ES256"}"#, claims, "header"),
             ("[]", claims, "header"),
-            (header, "{}", "iss"),
             (header, r#"{"iss":["i"]}"#, "iss"),
             (header, r#"{"iss":"i","iss":"j"}"#, "claims"),
             (header, "\"i\"", "claims"),

@@ -1,9 +1,12 @@
-//! Proofs of identity, on a real OIDC issuer with TLS.
+//! Proofs of identity, on real issuers with TLS.
 
 mod dispatch;
 mod flipped;
 mod keys;
+mod kubernetes;
 mod odd_servers;
+mod spiffe;
+mod svid_rotation;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -19,7 +22,7 @@ use dsn_broker::model::{IssuerName, Workload};
 use dsn_broker::secret::Secret;
 use dsn_broker::time::{Clock, ManualClock};
 
-use crate::stand::record;
+use crate::stand::{Answer, Stand, log, record};
 
 /// When the tests begin, in Unix seconds.
 const START: u64 = 1_800_000_000;
@@ -119,4 +122,24 @@ async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it never came to be");
+}
+
+/// One body for every cause; the log alone has the reason.
+#[track_caller]
+fn assert_refused(answer: &Answer, unproven: &Answer, reason: &str) {
+    assert_eq!(answer.shape(), unproven.shape(), "{reason}");
+    assert_eq!(answer.status, reqwest::StatusCode::UNAUTHORIZED);
+    assert_reason(answer, reason);
+}
+
+#[track_caller]
+fn assert_reason(answer: &Answer, reason: &str) {
+    let lines = log::of_request(answer.headers["x-request-id"].to_str().unwrap());
+    let said = lines.last().unwrap_or_else(|| panic!("nothing is logged: {reason}"))["reason"].to_string();
+    assert!(said.contains(reason), "{said} is not because {reason}");
+}
+
+/// The answer to who proves nothing at all.
+async fn unproven(stand: &Stand) -> Answer {
+    Answer::of(stand.request(reqwest::Method::GET, "/v1/whoami")).await
 }

@@ -35,9 +35,19 @@ pub struct Claims {
     pub(super) now: Option<u64>,
     subject: String,
     audience: Value,
-    issuer: Option<String>,
+    issuer: Said,
     lifetime: Duration,
     further: Map<String, Value>,
+}
+
+/// Whom a token says that it is by.
+#[derive(Clone, Debug, Default)]
+enum Said {
+    /// By who mints it.
+    #[default]
+    Own,
+    By(String),
+    Nobody,
 }
 
 impl Algorithm {
@@ -78,7 +88,7 @@ impl Claims {
             now: None,
             subject: subject.to_owned(),
             audience: json!("dsn-broker"),
-            issuer: None,
+            issuer: Said::Own,
             lifetime: Duration::from_secs(300),
             further: Map::new(),
         }
@@ -91,7 +101,12 @@ impl Claims {
 
     /// Said by this issuer instead of the one that mints.
     pub fn issuer(self, issuer: &str) -> Self {
-        Self { issuer: Some(issuer.to_owned()), ..self }
+        Self { issuer: Said::By(issuer.to_owned()), ..self }
+    }
+
+    /// Said by nobody in particular.
+    pub fn without_issuer(self) -> Self {
+        Self { issuer: Said::Nobody, ..self }
     }
 
     /// Good for so long.
@@ -128,7 +143,11 @@ impl Claims {
     pub(super) fn to_json(&self, issuer: &str) -> anyhow::Result<Map<String, Value>> {
         let now = self.minted_at();
         let mut claims = Map::new();
-        claims.insert("iss".to_owned(), self.issuer.as_deref().unwrap_or(issuer).into());
+        match &self.issuer {
+            Said::Own => drop(claims.insert("iss".to_owned(), issuer.into())),
+            Said::By(other) => drop(claims.insert("iss".to_owned(), other.as_str().into())),
+            Said::Nobody => {}
+        }
         claims.insert("sub".to_owned(), self.subject.as_str().into());
         claims.insert("aud".to_owned(), self.audience.clone());
         claims.insert("iat".to_owned(), now.into());

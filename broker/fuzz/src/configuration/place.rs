@@ -19,6 +19,7 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     ca.write_to(&tls).unwrap();
     ca.issue_to(&tls, &["localhost"]).unwrap();
     std::fs::copy(tls.join("ca.pem"), tls.join("clients.pem")).unwrap();
+    write(tls.join("bundle.json"), r#"{"keys": []}"#).unwrap();
     for (name, secret) in [
         ("ledger-url", "postgres://broker:pw@localhost/ledger"),
         ("ledger-owner-url", "postgres://owner:pw@localhost/ledger"),
@@ -34,6 +35,7 @@ pub(super) static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
         ("neon-owner", "pw"),
         ("neon-key", "pw"),
         ("db9-token", "pw"),
+        ("pod-token", "pw"),
     ] {
         let file = secrets.join(name);
         write(&file, secret).unwrap();

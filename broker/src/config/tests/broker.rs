@@ -6,7 +6,7 @@ use super::check;
 fn server() {
     check(&[
         (
-            "  tls:\n    cert: tls/server.crt\n    key: tls/server.key\n    client_ca: tls/clients.pem # only for callers with client certificates; no default\n",
+            "  tls:\n    cert: tls/server.crt\n    key: tls/server.key\n",
             "",
             &[
                 "server: the public listener has no certificate: give `tls: {cert, key}`, or on a loopback address `plain_http: true`",
@@ -18,7 +18,7 @@ fn server() {
             &["server.plain_http: `tls` is given too: the listener speaks one of them, remove the other"],
         ),
         (
-            "  tls:\n    cert: tls/server.crt\n    key: tls/server.key\n    client_ca: tls/clients.pem # only for callers with client certificates; no default\n  plain_http: false",
+            "  tls:\n    cert: tls/server.crt\n    key: tls/server.key\n  plain_http: false",
             "  plain_http: true",
             &[
                 "server.plain_http: 0.0.0.0:8443 is not a loopback address: proofs and passwords would cross the network in the clear",
@@ -58,18 +58,6 @@ fn server() {
             "    key: tls/open.key",
             &[
                 "server.tls.key: the secret file DIR/tls/open.key has mode 0644: others can read or change it. Say `chmod 640 DIR/tls/open.key`, or in Kubernetes `defaultMode: 0440` on the volume",
-            ],
-        ),
-        (
-            "    client_ca: tls/clients.pem",
-            "    client_ca: secrets/audit-key",
-            &["server.tls.client_ca: DIR/secrets/audit-key has no certificate in it: it must be PEM"],
-        ),
-        (
-            "    client_ca: tls/clients.pem",
-            "    client_ca: tls/broken.pem",
-            &[
-                "server.tls.client_ca: DIR/tls/broken.pem holds what is no certificate: invalid peer certificate: BadEncoding",
             ],
         ),
         ("    body: 64KiB", "    body: 0B", &["server.limits.body: 0 would let nothing through: at least 1"]),

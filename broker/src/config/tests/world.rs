@@ -91,6 +91,72 @@ fn issuers() {
             ],
         ),
         (
+            "      - dsn-broker\n    algorithms: [RS256, ES256, ES384]",
+            "      - https://kubernetes.default.svc.cluster.local\n    algorithms: []",
+            &[
+                "issuers.pods.audiences[0]: tokens for the API server itself would be accepted, and whoever reads one here could use it there: name an audience of the broker's own, and let pods project a token for that",
+                "issuers.pods.algorithms: no algorithm is allowed: name those that the issuer signs with, e.g. RS256",
+            ],
+        ),
+        (
+            "    token_file: secrets/pod-token # the broker's own",
+            "    token_file: secrets/missing # the broker's own",
+            &[
+                "issuers.pods.token_file: the file DIR/secrets/missing cannot be read: No such file or directory (os error 2)",
+            ],
+        ),
+        (
+            "    jwks: { url: \"https://kubernetes.default.svc/openid/v1/jwks\" } # default: discovery",
+            "    jwks: { file: tls/ca.pem }",
+            &[
+                "issuers.pods.jwks.file: DIR/tls/ca.pem is not JSON: invalid number at line 1 column 2",
+                "issuers.pods.token_file: `jwks` is a file: nobody is asked for keys, remove this",
+            ],
+        ),
+        (
+            "      cache: 30s",
+            "      cache: 1h",
+            &["issuers.pods.token_review.cache: 1h is too long: at most 10m"],
+        ),
+        (
+            "      url: https://kubernetes.default.svc\n",
+            "      url: http://kubernetes.default.svc\n",
+            &[
+                r#"issuers.pods.token_review.url: "http://kubernetes.default.svc" must be https: without TLS anyone on the way can give out keys of their own"#,
+            ],
+        ),
+        (
+            "    trust_domain: example.org",
+            "    trust_domain: spiffe://example.org",
+            &["issuers.mesh: its trust domain is not 1 to 255 of a-z, 0-9, '.', '-' and '_'"],
+        ),
+        ("    bundle: { file: tls/bundle.json }", "    bundle: { file: tls/ca.pem }", &[]),
+        (
+            "    bundle: { file: tls/bundle.json }",
+            "    bundle: { file: secrets/audit-key }",
+            &["issuers.mesh.bundle.file: DIR/secrets/audit-key has no certificate in it: it must be PEM"],
+        ),
+        (
+            "    bundle: { file: tls/bundle.json }",
+            "    bundle: { url: \"http://spire.example.org\" }",
+            &[
+                r#"issuers.mesh.bundle.url: "http://spire.example.org" must be https: without TLS anyone on the way can give out keys of their own"#,
+            ],
+        ),
+        (
+            "    svid: [x509, jwt]\n    audiences: # of JWT-SVIDs\n      - dsn-broker\n",
+            "    algorithms: [ES256, EdDSA]\n",
+            &[
+                "issuers.mesh.audiences: without an audience a token that was meant for another service would be accepted: name the broker's",
+                "issuers.mesh.algorithms[1]: JWT-SVIDs are never signed with EdDSA",
+            ],
+        ),
+        (
+            "    paths: [\"/ns/shop/*\"]",
+            "    paths: [ns/shop/*]",
+            &["issuers.mesh.paths[0]: the paths of SPIFFE IDs begin with a slash: `/ns/shop/*`?"],
+        ),
+        (
             "        sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
             "        sha256: secret",
             &[
@@ -330,7 +396,9 @@ fn bindings_and_operators() {
         (
             "{ issuer: scripts, claims: { team: finance } }",
             "{ issuer: script, claims: { team: finance } }",
-            &["bindings[1].workloads.issuer: no issuer is called `script`; there are `cluster`, `scripts`"],
+            &[
+                "bindings[1].workloads.issuer: no issuer is called `script`; there are `cluster`, `mesh`, `pods`, `scripts`",
+            ],
         ),
         (
             "{ issuer: scripts, claims: { team: finance } }",

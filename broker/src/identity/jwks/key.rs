@@ -10,9 +10,12 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::Value;
 
+use crate::identity::Refusal;
+use crate::identity::refusal::shown;
+
 /// A JWK set (RFC 7517 §5).
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Key>);
+pub(in crate::identity) struct KeySet(Vec<Key>);
 
 #[derive(Debug)]
 struct Key {
@@ -38,7 +41,7 @@ enum Kind {
 
 /// Why there is no key for a token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Missing {
+enum Missing {
     /// No key has this name.
     Unknown,
     /// The token names none, and there is not exactly one.
@@ -49,7 +52,7 @@ pub(super) enum Missing {
 
 impl KeySet {
     /// Keys that we cannot use are kept aside, with the reason: a set may have keys for others.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(in crate::identity) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<Value>,
@@ -59,11 +62,29 @@ impl KeySet {
             return Err(serde_json::Error::custom("expected an object"));
         }
         let document: Document = serde_json::from_slice(text)?;
-        Ok(Self(document.keys.into_iter().map(Key::parse).collect()))
+        Ok(Self::of(document.keys))
+    }
+
+    /// The same of a list.
+    pub(in crate::identity) fn of(keys: Vec<Value>) -> Self {
+        Self(keys.into_iter().map(Key::parse).collect())
     }
 
     /// The key that a token names. A token that names none is for the only key of the set, if there is only one.
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<DecodingKey>, Missing> {
+    pub(in crate::identity) fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&Arc<DecodingKey>, Refusal> {
+        let shown = || kid.map(shown).unwrap_or_default();
+        self.search(kid, algorithm).map_err(|missing| match missing {
+            Missing::Unknown => Refusal::UnknownKey { kid: shown() },
+            Missing::NotNamed => Refusal::NoKeyNamed,
+            Missing::Unsuitable(why) => Refusal::UnsuitableKey { kid: shown(), why },
+        })
+    }
+
+    fn search(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<DecodingKey>, Missing> {
         let mut missing = Missing::Unknown;
         let candidates: Vec<&Key> = match (kid, self.0.as_slice()) {
             (Some(_), keys) => keys.iter().filter(|key| key.kid.as_deref() == kid).collect(),
@@ -86,12 +107,12 @@ impl KeySet {
     }
 
     /// How many keys can be used.
-    pub(super) fn usable(&self) -> usize {
+    pub(in crate::identity) fn usable(&self) -> usize {
         self.0.iter().filter(|key| key.usable.is_ok()).count()
     }
 
     /// The names of the others, and why.
-    pub(super) fn unusable(&self) -> impl Iterator<Item = (&str, &'static str)> {
+    pub(in crate::identity) fn unusable(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.0.iter().filter_map(|key| {
             let why = key.usable.as_ref().err()?;
             Some((key.kid.as_deref().unwrap_or_default(), *why))
@@ -198,7 +219,7 @@ mod tests {
 
     fn find(keys: Value, kid: Option<&str>, algorithm: Algorithm) -> Result<(), Missing> {
         let text = json!({ "keys": keys }).to_string();
-        KeySet::parse(text.as_bytes()).unwrap().find(kid, algorithm).map(drop)
+        KeySet::parse(text.as_bytes()).unwrap().search(kid, algorithm).map(drop)
     }
 
     fn with(mut key: Value, name: &str, value: Value) -> Value {

@@ -123,3 +123,40 @@ fn mariadb_says_what_each_role_can_really_do_and_what_is_weaker_is_said() {
         }
     });
 }
+
+#[test]
+fn it_says_what_issuers_can_be_asked() {
+    run(async {
+        let mut settings = settings().await;
+        configured(&settings, &["migrate"]).await;
+        let cluster = devstack::Cluster::start(settings.world.ca()).await.unwrap();
+        let domain = devstack::TrustDomain::new("example.org").await.unwrap();
+        let bundle = settings.folder().join("bundle.json");
+        domain.write_bundle(&bundle).unwrap();
+        let token = settings.secret("pod-token", &cluster.broker_token())["file"].clone();
+        settings.config["issuers"]["pods"] = json!({
+            "kind": "kubernetes",
+            "issuer": devstack::Cluster::ISSUER,
+            "audiences": ["dsn-broker"],
+            "jwks": { "url": format!("{}/openid/v1/jwks", cluster.url()) },
+            "ca": settings.ca_path,
+            "token_file": token,
+            "token_review": { "url": cluster.url(), "token_file": token },
+        });
+        settings.config["issuers"]["mesh"] = json!({
+            "kind": "spiffe", "trust_domain": "example.org", "bundle": { "file": bundle }, "audiences": ["dsn-broker"],
+        });
+        let ended = check(&settings).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        for said in ["issuer pods\n  has 4 keys\n  can review tokens\n", "issuer mesh\n  has 5 keys\n"] {
+            assert!(ended.stdout.contains(said), "{said}\n{}", ended.stdout);
+        }
+        cluster.set_reviews(devstack::Reviews::Forbidden);
+        let ended = check(&settings).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(
+            ended.stdout.contains("bind its service account to the ClusterRole `system:auth-delegator`"),
+            "{ended:?}"
+        );
+    });
+}

@@ -38,7 +38,7 @@ fn the_page_needs_nobody_else() {
         assert_eq!(redirect.status, 200, "after the redirect");
         let document = get("/openapi.json").await.ok();
         assert_eq!(document["openapi"], "3.1.0");
-        assert_eq!(document["security"], serde_json::json!([{ "bearer": [] }]));
+        assert_eq!(document["security"], serde_json::json!([{ "bearer": [] }, { "certificate": [] }]));
         stand.stop().await;
     });
 }

@@ -61,7 +61,7 @@ async fn every_bad_token_is_refused_for_its_own_reason() {
     assert_eq!(fixture.oidc.attacker_requests(), 0);
 }
 
-fn reason(bad: Bad) -> &'static str {
+pub(super) fn reason(bad: Bad) -> &'static str {
     match bad {
         Bad::AlgNone | Bad::AlgNoneMixedCase => "wrong_algorithm",
         Bad::HmacWithPublicPem | Bad::HmacWithPublicJwk => "wrong_algorithm",
