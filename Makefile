@@ -11,7 +11,7 @@ STATIC := $(shell uname -m)-unknown-linux-musl
 # A debug build of the broker can be told to die at a named step.
 TRIALS := exec setpriv --pdeathsig TERM $(BUILD)/debug/trials
 
-.PHONY: help demo test fuzz chaos soak bench lint generate deps drivers helm image fmt
+.PHONY: help demo test fuzz chaos soak bench lint generate deps drivers helm image kubernetes fmt
 
 help: ## Show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ drivers: ## Install the drivers of all languages that the tests connect with, wh
 
 helm: ## Build Helm and what inspects the chart, for the tests of it, where Go is there
 	@.ci/helm
+
+kubernetes: ## Build the API server that the tests on Kubernetes start, where it can be had
+	@.ci/kubernetes
 
 image: ## Build what the images of helm/Dockerfile hold, and try it without an engine of containers
 	@.ci/image

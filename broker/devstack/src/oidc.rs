@@ -16,7 +16,7 @@ use tokio::sync::watch;
 pub use self::bad::Bad;
 pub(crate) use self::claims::encode;
 pub use self::claims::{Algorithm, Claims};
-pub(crate) use self::key::{Generation, Key};
+pub(crate) use self::key::{Generation, Key, rsa_file};
 use crate::blocking;
 use crate::ca::Ca;
 use crate::serving::Running;

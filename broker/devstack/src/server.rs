@@ -120,6 +120,11 @@ impl<K: Kind> Server<K> {
         &self.inner.kind
     }
 
+    /// The server itself.
+    pub(crate) fn inner(&self) -> &Inner<K> {
+        &self.inner
+    }
+
     /// Its folder, which is closed to others.
     pub(crate) fn folder(&self) -> &Path {
         self.inner.scratch.path()

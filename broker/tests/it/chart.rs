@@ -5,6 +5,7 @@
 
 mod configuration;
 mod docker;
+mod kubernetes;
 mod metrics;
 mod objects;
 mod render;

@@ -6,6 +6,7 @@
 mod caller;
 mod config;
 mod hosts;
+mod kubernetes;
 mod ledger;
 mod load;
 pub mod log;
@@ -38,6 +39,7 @@ pub use caller::{Answer, Caller, client};
 pub use config::Settings;
 pub use devstack::role;
 pub use hosts::Hosts;
+pub use kubernetes::kubernetes;
 pub use load::{Callers, Load, Noted};
 pub use process::{Process, until, until_within};
 pub use provider::{lets_in, made, text};

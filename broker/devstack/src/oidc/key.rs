@@ -164,7 +164,7 @@ fn rsa(name: &str) -> anyhow::Result<Pair> {
 }
 
 /// `ring` cannot make RSA keys, so OpenSSL's program does, once per machine.
-fn rsa_file(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn rsa_file(name: &str) -> anyhow::Result<PathBuf> {
     let folder = cache::folder("keys", Account::Own)?.join(format!("rsa-{name}"));
     let file = folder.join("key.pem");
     if !file.is_file() {

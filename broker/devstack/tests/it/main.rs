@@ -6,6 +6,7 @@ mod api;
 mod cleanup;
 mod edge;
 mod health;
+mod kubernetes;
 mod link;
 mod mariadb;
 mod mysql_edge;

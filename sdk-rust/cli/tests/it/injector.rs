@@ -4,6 +4,7 @@ mod certificate;
 mod cluster;
 mod door;
 mod golden;
+mod kubernetes;
 mod property;
 mod refused;
 mod webhook;
