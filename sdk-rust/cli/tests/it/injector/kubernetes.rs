@@ -29,7 +29,7 @@ fn a_real_api_server_calls_the_injector_that_the_chart_set_up() {
         scene.until(&asking, |outcome| matches!(outcome, Err(error) if error.contains(UNANSWERED))).await;
         scene.create(&plain).await.unwrap();
 
-        let certified = scene.certify(JOB).await;
+        let certified = scene.certify(scene.job_account()).await;
         assert!(certified.status.success(), "{}", String::from_utf8_lossy(&certified.stderr));
         let mut injector = scene.start_injector().await;
         scene.until(&asking, Result::is_ok).await;
@@ -75,17 +75,17 @@ fn a_real_api_server_calls_the_injector_that_the_chart_set_up() {
         let error = scene.certify("default").await;
         assert!(!error.status.success());
         assert!(String::from_utf8_lossy(&error.stderr).contains("is forbidden"), "{error:?}");
-        for (verb, group, resource, name, allowed) in [
-            ("get", "", "secrets", "broker-dsn-broker-injector-tls", true),
-            ("get", "", "secrets", "dsn-broker", false),
-            ("list", "", "secrets", "", false),
-            ("delete", "", "secrets", "broker-dsn-broker-injector-tls", false),
-            ("update", WEBHOOKS, "mutatingwebhookconfigurations", "dsn-broker-dsn-broker-injector", true),
-            ("update", WEBHOOKS, "mutatingwebhookconfigurations", "other", false),
-            ("create", WEBHOOKS, "mutatingwebhookconfigurations", "", false),
+        let (secret, webhook) = (argument(&scene.job, "--secret="), argument(&scene.job, "--webhook="));
+        for (deed, allowed) in [
+            (to_secrets("get", secret), true),
+            (to_secrets("get", "dsn-broker"), false),
+            (to_secrets("list", ""), false),
+            (to_secrets("delete", secret), false),
+            (to_webhooks("update", webhook), true),
+            (to_webhooks("update", "other"), false),
+            (to_webhooks("create", ""), false),
         ] {
-            let deed = Scene::deed(verb, group, resource, name);
-            let said = scene.kubernetes.may(NAMESPACE, JOB, &deed).await.unwrap();
+            let said = scene.kubernetes.may(NAMESPACE, scene.job_account(), &deed).await.unwrap();
             assert_eq!(said, allowed, "{deed}");
         }
     });
@@ -95,14 +95,17 @@ fn a_real_api_server_calls_the_injector_that_the_chart_set_up() {
 struct Scene {
     kubernetes: Kubernetes,
     folder: TempDir,
-    objects: Vec<Value>,
+    /// What the Job runs, and as whom.
+    job: Value,
+    /// What the Deployment runs.
+    deployment: Value,
     port: Port,
 }
 
 impl Scene {
     async fn start() -> Self {
-        let (kubernetes, port) =
-            (Kubernetes::start(&Ca::generate().unwrap()).await.unwrap(), Port::claim().unwrap());
+        let kubernetes = Kubernetes::start(&Ca::generate().unwrap()).await.unwrap();
+        let port = Port::claim().unwrap();
         for namespace in [NAMESPACE, "shop"] {
             kubernetes.create_namespace(namespace).await.unwrap();
         }
@@ -115,10 +118,16 @@ impl Scene {
             .split("\n---\n")
             .map(|document| serde_saphyr::from_str(document.trim_start_matches("---\n")).unwrap())
             .collect();
+        let running = |command: &str| {
+            let pods = objects.iter().map(|object| &object["spec"]["template"]["spec"]);
+            let mut pods = pods.filter(|pod| pod["containers"][0]["args"][0] == command);
+            pods.next().unwrap_or_else(|| panic!("nothing runs {command}")).clone()
+        };
+        let (job, deployment) = (running("injector-certificate"), running("injector"));
         for object in &mut objects {
             match (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap()) {
                 // There is no network of a cluster here. The name is the same, and so is the certificate.
-                ("Service", INJECTOR) => {
+                ("Service", name) if name == argument(&job, "--service=") => {
                     object["spec"] = json!({ "type": "ExternalName", "externalName": "localhost" });
                 }
                 ("MutatingWebhookConfiguration", _) => {
@@ -134,13 +143,17 @@ impl Scene {
                 kubernetes.create(object).await.unwrap();
             }
         }
-        for deed in [
-            Self::deed("create", "", "secrets", ""),
-            Self::deed("update", WEBHOOKS, "mutatingwebhookconfigurations", "dsn-broker-dsn-broker-injector"),
-        ] {
-            kubernetes.until_may(NAMESPACE, JOB, &deed).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let scene = Self { kubernetes, folder, job, deployment, port };
+        for deed in [to_secrets("create", ""), to_webhooks("update", argument(&scene.job, "--webhook="))] {
+            scene.kubernetes.until_may(NAMESPACE, scene.job_account(), &deed).await.unwrap();
         }
-        Self { kubernetes, folder: tempfile::tempdir().unwrap(), objects, port }
+        scene
+    }
+
+    /// Whom the Job runs as.
+    fn job_account(&self) -> &str {
+        self.job["serviceAccountName"].as_str().unwrap()
     }
 
     /// Tries to create a pod in the namespace of an application; nothing of it is kept.
@@ -169,8 +182,7 @@ impl Scene {
         std::fs::write(self.folder.path().join("token"), token).unwrap();
         std::fs::write(self.folder.path().join("ca.crt"), self.kubernetes.ca_pem()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_dsn"));
-        command.args(self.arguments("Job", &format!("{JOB}-1"), &[]));
-        command.arg("--service-account").arg(self.folder.path()).env_clear();
+        command.args(arguments(&self.job)).arg("--service-account").arg(self.folder.path()).env_clear();
         command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1");
         command.env("KUBERNETES_SERVICE_PORT", self.kubernetes.port().to_string());
         command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap()
@@ -178,7 +190,7 @@ impl Scene {
 
     /// Starts what the chart's Deployment starts, with the certificate in the Secret.
     async fn start_injector(&self) -> Child {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/{INJECTOR}-tls");
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/{}", argument(&self.job, "--secret="));
         let secret = self.kubernetes.ask(Method::GET, &path, None).await.unwrap();
         let [certificate, key] = ["tls.crt", "tls.key"].map(|name| {
             let file = self.folder.path().join(name);
@@ -187,30 +199,37 @@ impl Scene {
         });
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(env!("CARGO_BIN_EXE_dsn"));
-        command.args(self.arguments("Deployment", INJECTOR, &["--listen=", "--cert=", "--key="]));
+        let is_elsewhere = |argument: &&str| {
+            ["--listen=", "--cert=", "--key="].iter().any(|name| argument.starts_with(name))
+        };
+        command.args(arguments(&self.deployment).filter(|argument| !is_elsewhere(argument)));
         command.arg(format!("--listen=127.0.0.1:{}", self.port.number()));
         command.arg("--cert").arg(certificate).arg("--key").arg(key).env_clear();
         command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("setpriv starts")
     }
+}
 
-    /// What the chart gives to the only container of this object, but for what is otherwise here.
-    fn arguments(&self, kind: &str, name: &str, without: &[&str]) -> Vec<&str> {
-        let is = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
-        let object = self.objects.iter().find(is).unwrap();
-        let arguments = object["spec"]["template"]["spec"]["containers"][0]["args"].as_array().unwrap();
-        let arguments = arguments.iter().map(|argument| argument.as_str().unwrap());
-        arguments.filter(|argument| !without.iter().any(|begin| argument.starts_with(begin))).collect()
-    }
+/// What the only container of a pod is given.
+fn arguments(pod: &Value) -> impl Iterator<Item = &str> {
+    pod["containers"][0]["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap())
+}
 
-    /// What somebody may, or may not.
-    fn deed(verb: &str, group: &str, resource: &str, name: &str) -> Value {
-        let namespace = if group.is_empty() { NAMESPACE } else { "" };
-        json!({ "verb": verb, "group": group, "resource": resource, "name": name, "namespace": namespace })
-    }
+fn argument<'a>(pod: &'a Value, name: &str) -> &'a str {
+    arguments(pod).find_map(|argument| argument.strip_prefix(name)).unwrap()
+}
+
+fn to_secrets(verb: &str, name: &str) -> Value {
+    json!({ "verb": verb, "resource": "secrets", "name": name, "namespace": NAMESPACE })
+}
+
+fn to_webhooks(verb: &str, name: &str) -> Value {
+    json!({
+        "verb": verb,
+        "group": "admissionregistration.k8s.io",
+        "resource": "mutatingwebhookconfigurations",
+        "name": name,
+    })
 }
 
 const UNANSWERED: &str = "failed calling webhook \"pods.dsn-broker.io\"";
 const NAMESPACE: &str = "dsn";
-const INJECTOR: &str = "broker-dsn-broker-injector";
-const JOB: &str = "broker-dsn-broker-injector-certificate";
-const WEBHOOKS: &str = "admissionregistration.k8s.io";
