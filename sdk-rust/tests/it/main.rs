@@ -1,5 +1,12 @@
 //! The examples, each as its users run it, on a real broker.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod scene;
 
 use std::time::Duration;
