@@ -47,7 +47,7 @@ pub enum Error {
         /// What came of the last attempt to get another.
         last: Option<Arc<Error>>,
     },
-    /// The keeper has ended without being told to, by a panic or with the runtime: nobody asks for another.
+    /// The keeper has ended, told to by one of its clones or with the runtime: nobody asks for another.
     #[error("the keeper has ended, and nobody asks")]
     Ended,
 }

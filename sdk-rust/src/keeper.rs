@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -278,6 +279,8 @@ async fn run(
         match asked {
             Ok(next) => {
                 failures = 0;
+                // Who was in a hurry has it now.
+                let _ = hurry.notified().now_or_never();
                 state.send_modify(|state| *state = state.clone().then(next));
             }
             Err(error) => {
@@ -340,7 +343,7 @@ async fn wait(pause: Duration) {
 
 /// Asks for the first until it comes, what is wrong will not pass, or there is no time left for another attempt.
 pub(crate) async fn first(request: &Request, patience: Duration) -> Result<Dsn, Error> {
-    let (until, mut failures) = (Instant::now() + patience, 0);
+    let (began, mut failures) = (Instant::now(), 0);
     loop {
         let error = match request.ask().await {
             Err(error) if error.is_transient() => error,
@@ -348,7 +351,7 @@ pub(crate) async fn first(request: &Request, patience: Duration) -> Result<Dsn, 
         };
         failures += 1;
         let pause = pause_of(failures, LONGEST, error.retry_after());
-        if Instant::now() + pause > until {
+        if began.elapsed().saturating_add(pause) > patience {
             return Err(error);
         }
         sleep(pause).await;

@@ -95,9 +95,9 @@ fn unknown(mode: Option<&str>) -> Error {
 
 /// A pool whose connections always have the present credential, for as long as this lives: see [`Keeper::sqlx_pool`].
 ///
-/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`](std::sync::Arc) of it. A clone of
-/// the pool inside does not keep the keeper: when this is dropped, the asking ends, and such a clone opens connections only
-/// until the last credential has ended.
+/// It is used as the [`Pool`] that it derefs to: `.fetch_all(&*pool)`. Those who share it share an [`Arc`](std::sync::Arc)
+/// of it. A clone of the pool inside does not keep the keeper: when this is dropped, the asking ends, and such a clone opens
+/// connections only until the last credential has ended.
 pub struct KeptPool<DB: Connect> {
     pool: Pool<DB>,
     task: JoinHandle<()>,

@@ -57,6 +57,30 @@ fn a_hundred_rotations_and_three_restarts_fail_no_query() {
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
+#[test]
+fn a_pool_of_deadpool_closes_what_nobody_uses_and_asks_when_it_is_let_in_no_more() {
+    run(async {
+        let stand = Stand::start().await;
+        let broker = client(&stand.url, &stand.settings, application(&stand.settings));
+        let keeper = broker.keep("orders-reader").await.unwrap();
+        let pool = keeper.clone().deadpool_pool(|pool| pool.max_size(2)).unwrap();
+        let user = async || -> Result<String, Failed> {
+            Ok(pool.get().await?.query_one("select current_user::text", &[]).await?.get(0))
+        };
+        let first = user().await.unwrap();
+        broker.revoke(keeper.current().unwrap().lease_id()).await.unwrap();
+        until(async || user().await.is_ok_and(|user| user != first)).await;
+
+        let keeper = broker.keep("orders-request").await.unwrap();
+        let pool = keeper.clone().deadpool_pool(|pool| pool.max_size(2)).unwrap();
+        drop(pool.get().await.unwrap());
+        assert_eq!(pool.status().size, 1);
+        keeper.refresh();
+        until(async || pool.status().size == 0).await;
+        stand.stop().await;
+    });
+}
+
 /// Two queries at a time until all is done; the users whose sessions they were are noted.
 #[derive(Clone)]
 struct Load {
