@@ -22,6 +22,7 @@ mod engine_postgres;
 mod engine_rds;
 mod http;
 mod identity;
+mod kubernetes;
 mod layout;
 mod leaks;
 mod lease;
