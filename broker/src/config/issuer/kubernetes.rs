@@ -72,8 +72,8 @@ pub struct TokenReview {
     /// The CA that signed its certificate. Default: `ca` of the issuer.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// For how long a token that it vouched for is not asked about again: so long at most the token of a deleted pod is
-    /// good. `1s` to `10m`. Default: `30s`.
+    /// For how long a token that it vouched for is not asked about again. The token of a deleted pod is good for as long,
+    /// and for the 10 s that API servers themselves remember one. `1s` to `10m`. Default: `30s`.
     #[serde(default = "cache")]
     pub cache: Span,
     /// What becomes of tokens while it does not answer. Default: `refuse`.
