@@ -21,8 +21,9 @@ use dsn_broker_sdk::{Broker, Request};
 
 /// Database credentials that are short-lived and complete.
 ///
-/// The broker and the proof of identity come from the environment: DSN_BROKER_URL, DSN_BROKER_CA (a file),
-/// DSN_BROKER_TOKEN_FILE or DSN_BROKER_TOKEN, DSN_BROKER_INSTANCE.
+/// The broker and the proof of identity come from the environment: DSN_BROKER_URL, DSN_BROKER_CA (a file) or
+/// DSN_BROKER_CA_PEM, DSN_BROKER_TOKEN_FILE or DSN_BROKER_TOKEN or both DSN_BROKER_CERT and DSN_BROKER_KEY (files),
+/// DSN_BROKER_INSTANCE.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
