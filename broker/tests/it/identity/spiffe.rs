@@ -91,6 +91,32 @@ impl Federation {
 pub(super) const PATH: &str = "/ns/shop/sa/web";
 
 #[test]
+fn the_sdk_shows_the_certificate_that_is_in_its_files_now() {
+    run(async {
+        let federation = Federation::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("svid.pem"), folder.path().join("svid_key.pem"));
+        let renew = |path: &str| {
+            let svid = Svid::of(&federation.ours.id(path), federation.stand.now());
+            let issued = federation.ours.issue(&svid).unwrap();
+            std::fs::write(&certificate, &issued.certificate_pem).unwrap();
+            std::fs::write(&key, &issued.key_pem).unwrap();
+        };
+        renew(PATH);
+        let broker = dsn_broker_sdk::Broker::builder(&federation.stand.url)
+            .ca_file(&federation.stand.settings.ca_path)
+            .client_certificate(&certificate, &key)
+            .build()
+            .unwrap();
+        let dsn = broker.dsn("orders-reader").await.unwrap();
+        assert!(dsn.user().starts_with("dsn_"), "{dsn:?}");
+        assert_eq!(broker.whoami().await.unwrap()["subject"], federation.ours.id(PATH));
+        renew("/ns/shop/sa/worker");
+        assert_eq!(broker.whoami().await.unwrap()["subject"], federation.ours.id("/ns/shop/sa/worker"));
+    });
+}
+
+#[test]
 fn a_certificate_of_the_trust_domain_is_proof_enough() {
     run(async {
         let federation = Federation::new().await;
