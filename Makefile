@@ -30,8 +30,8 @@ bench: ## Measure each path beside its bare limit, for about a quarter of an hou
 	@.ci/deps wrk musl-tools:musl-gcc
 	@cargo build --locked --release -p dsn-broker -p trials
 	@rustup --quiet target add $(STATIC)
-	@CC_$(subst -,_,$(STATIC))=musl-gcc cargo build --locked --release -p dsn --target $(STATIC)
-	@exec $(BUILD)/release/trials bench --dsn $(BUILD)/$(STATIC)/release/dsn $(BENCH)
+	@CC_$(subst -,_,$(STATIC))=musl-gcc cargo build --locked --profile small -p dsn --target $(STATIC)
+	@exec $(BUILD)/release/trials bench --dsn $(BUILD)/$(STATIC)/small/dsn $(BENCH)
 
 chaos: deps ## Kill, cut off and stop the broker under load, then look for what was lost (FOR=60s SEED=7)
 	@cargo build --locked --quiet -p dsn-broker -p trials
