@@ -40,11 +40,7 @@ impl Broker {
         if lease.due_at().is_none() {
             return Ok(lease);
         }
-        match self.claim_for(id, lease.database.clone()).await? {
-            Some(claimed) => Ok(self.end(claimed).await?),
-            // Somebody is ending it already.
-            None => Ok(lease),
-        }
+        Ok(self.end_now(lease).await?)
     }
 
     /// Puts on record that an active lease has to end now, and takes it out of the cache.

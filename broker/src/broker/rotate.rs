@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::end::{BETWEEN_LOOKS, LOOKS};
 use crate::broker::keep::Turn;
 use crate::broker::mint::{Mint, MintError};
 use crate::broker::{Ask, Broker, IssueError, failpoint};
@@ -27,10 +28,6 @@ use crate::time::Timestamp;
 
 /// When a password is rotated that only an operator rotates: so far ahead that it does not matter.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// How often it is looked whether another one is done: for ten seconds.
-const LOOKS: u32 = 200;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 impl Broker {
     /// Sees to it that the password of this role is rotated if it is time, and that the ledger and the cache say the
@@ -139,7 +136,7 @@ impl Broker {
             };
             match &lease.state {
                 State::Draining { until, .. } if *until <= now => {
-                    if self.has_ended(lease).await? {
+                    if self.end_now(lease.clone()).await?.due_at().is_none() {
                         return Ok(username);
                     }
                     soonest = Some(now);
@@ -163,20 +160,6 @@ impl Broker {
                 retry_after: (until - now).to_std().unwrap_or_default().max(Duration::from_secs(1)),
             },
         })
-    }
-
-    /// Ends a lease that is due; whoever is at it already will have done it in a moment.
-    async fn has_ended(&self, lease: &Lease) -> Result<bool, MintError> {
-        for _ in 0..LOOKS {
-            if let Some(claimed) = self.claim_for(lease.id, lease.database.clone()).await? {
-                return Ok(self.end(claimed).await?.due_at().is_none());
-            }
-            if self.ledger.lease(lease.id).await?.is_none_or(|lease| lease.due_at().is_none()) {
-                return Ok(true);
-            }
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        }
-        Ok(false)
     }
 
     async fn rotate_to(

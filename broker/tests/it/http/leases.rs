@@ -176,6 +176,23 @@ fn revoking_a_shared_lease_ends_it_for_all_with_their_sessions() {
 }
 
 #[test]
+fn all_who_revoke_a_lease_at_once_hear_that_it_has_ended() {
+    run(async {
+        let stand = Stand::start().await;
+        let caller = stand.caller("app-orders");
+        let lease = caller.dsn("orders-reader").await;
+        let path = format!("/v1/leases/{}", id(&lease));
+        // One of them ends it; its record stands when the others answer.
+        let all = futures_util::future::join_all((0..8).map(|_| caller.delete(&path))).await;
+        for answer in all {
+            assert_eq!(answer.ok()["state"], "revoked");
+        }
+        assert_eq!(stand.count("lease.revoked").await, 1);
+        stand.stop().await;
+    });
+}
+
+#[test]
 fn an_incident_ends_what_it_concerns_and_nothing_else() {
     run(async {
         let stand = Stand::start().await;
