@@ -78,7 +78,14 @@ impl Broker {
         site: &Site,
         pair: &RotatedPassword,
     ) -> Result<Arc<cache::Entry>, MintError> {
-        let live = self.ledger.rotated(&mint.database, &pair.users).await?;
+        let mut live = Vec::new();
+        for lease in self.ledger.rotated(&mint.database, &pair.users).await? {
+            // What a crash cut short is undone first: it is no rotation that there was.
+            let is_dead = matches!(lease.state, State::Pending { deadline } if deadline <= self.clock.now());
+            if !is_dead || self.end_now(lease.clone()).await?.due_at().is_some() {
+                live.push(lease);
+            }
+        }
         let mut active = live.iter().filter(|lease| matches!(lease.state, State::Active(_)));
         let current = active.next();
         // A crash came between a rotation and the end of what it replaced.
