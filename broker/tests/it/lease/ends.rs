@@ -58,17 +58,19 @@ fn who_asks_after_an_incident_undid_what_was_being_made_is_served_at_once() {
         settings.config["databases"]["slow"] = target.config(&settings);
         settings.config["roles"]["orders-reader"]["database"] = "slow".into();
         let stand = Stand::on(settings).await;
-        let slow = target.hold(Duration::from_secs(3)).await;
+        let slow = target.hold(Duration::from_secs(60)).await;
         let caller = stand.caller("app-orders");
         let path = caller.dsn_path("orders-reader");
         let incident = async {
             target.until_waited_for().await;
             let incident = serde_json::json!({ "role": "orders-reader", "reason": "leaked" });
-            stand.caller("operator").post("/v1/revocations", &incident).await.ok()
+            let revoked = stand.caller("operator").post("/v1/revocations", &incident).await.ok();
+            target.release().await;
+            revoked
         };
         let (first, second, revoked) = tokio::join!(caller.get(&path), caller.get(&path), incident);
         assert_eq!(revoked["revoked"], 1);
-        assert!(slow.await.unwrap().ok);
+        assert!(!slow.await.unwrap().ok, "it was released");
         let (undone, served) = if first.status == 200 { (second, first) } else { (first, second) };
         assert_eq!(undone.problem(), "overloaded");
         let next = caller.dsn("orders-reader").await;

@@ -46,7 +46,7 @@ impl Target {
         })
     }
 
-    /// Lets whoever makes a user there wait for so long; returns when that has begun.
+    /// Lets whoever makes a user there wait for so long, or until [`Target::release`]; returns when that has begun.
     pub async fn hold(&self, span: Duration) -> JoinHandle<Outcome> {
         let superuser = self.server.superuser_url();
         let seconds = span.as_secs_f64();
@@ -54,6 +54,13 @@ impl Target {
         let held = tokio::spawn(async move { psql(&superuser, &lock).await });
         until(async || self.locks("mode = 'ShareLock'").await == "1").await;
         held
+    }
+
+    /// Ends [`Target::hold`].
+    pub async fn release(&self) {
+        let end = "select pg_terminate_backend(pid) from pg_locks \
+                    where relation = 'pg_authid'::regclass and mode = 'ShareLock'";
+        assert_eq!(self.server.query_text("postgres", end).await.unwrap(), "t");
     }
 
     /// Waits until somebody waits for [`Target::hold`] to end.
