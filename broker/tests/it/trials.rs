@@ -27,7 +27,7 @@ async fn chaos(mix: Mix, lasts: Duration, kills: u32) -> Report {
 #[track_caller]
 fn nothing_is_wrong(report: &Report, output: &Output) {
     assert!(report.findings.is_empty(), "{}\n{:#?}", output.text(), report.findings);
-    assert!(report.received > 100, "it was under load: {}", output.text());
+    assert!(report.received > 20, "it was under load: {}", output.text());
     assert!(report.logins.keys().eq(["mysql", "postgres"]), "both were used: {}", output.text());
     assert!(report.rotations > 1, "a password was rotated: {}", output.text());
 }

@@ -101,9 +101,9 @@ async fn too_fast(seen: &mut Seen) {
 async fn outages(seen: &mut Seen) {
     let world: &'static World = Box::leak(Box::new(World::builder().durable(false).start().await.unwrap()));
     let mut settings = Settings::new(world, &unique()).await;
-    settings.config["server"]["limits"]["request_timeout"] = "2s".into();
+    settings.config["server"]["limits"]["request_timeout"] = "4s".into();
     settings.config["server"]["limits"]["concurrency"] = 1.into();
-    settings.config["ledger"]["timeout"] = "300ms".into();
+    settings.config["ledger"]["timeout"] = "2s".into();
     let stand = Stand::on(settings).await;
     let caller = stand.caller("app-orders");
     let path = caller.dsn_path("orders-reader");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stand::{Settings, Stand, Target, run, unique, world};
+use crate::stand::{Stand, Target, run};
 
 /// Takes the only lease back to where its credential is being made, for 50 more seconds.
 async fn make_pending(stand: &Stand) {
@@ -54,10 +54,7 @@ fn an_operator_ends_what_is_only_being_made() {
 fn who_asks_after_an_incident_undid_what_was_being_made_is_served_at_once() {
     run(async {
         let target = Target::start().await;
-        let mut settings = Settings::new(world().await, &unique()).await;
-        settings.config["databases"]["slow"] = target.config(&settings);
-        settings.config["roles"]["orders-reader"]["database"] = "slow".into();
-        let stand = Stand::on(settings).await;
+        let stand = Stand::on(target.settings().await).await;
         let slow = target.hold(Duration::from_secs(60)).await;
         let caller = stand.caller("app-orders");
         let path = caller.dsn_path("orders-reader");

@@ -13,7 +13,7 @@ async fn stand() -> (Stand, Target) {
     let target = Target::start().await;
     let mut settings = Settings::new(world().await, &unique()).await;
     settings.config["databases"]["doomed"] = target.config(&settings);
-    settings.config["databases"]["doomed"]["timeout"] = "1s".into();
+    settings.config["databases"]["doomed"]["timeout"] = "2500ms".into();
     let mut doomed = role("request");
     doomed["database"] = "doomed".into();
     settings.config["roles"]["doomed"] = doomed;
@@ -32,7 +32,7 @@ async fn others_are_served(stand: &Stand) {
     let started = tokio::time::Instant::now();
     let answer = stand.caller("app-orders").dsn("orders-request").await;
     assert!(psql(answer["dsn"].as_str().unwrap(), "select 1").await.ok);
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(2300), "{:?}", started.elapsed());
 }
 
 async fn is_refused(stand: &Stand) {
@@ -83,10 +83,10 @@ fn a_database_that_hangs_delays_its_own_callers_alone() {
         };
         let started = tokio::time::Instant::now();
         tokio::join!(waiting, served);
-        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         let started = tokio::time::Instant::now();
         is_refused(&stand).await;
-        assert!(started.elapsed() < Duration::from_millis(500), "the circuit is open");
+        assert!(started.elapsed() < Duration::from_secs(2), "the circuit is open");
         target.server.resume().await.unwrap();
         stand.clock.advance(Duration::from_secs(31));
         until_status(&stand, "doomed", 200).await;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::stand::{Process, Settings, Stand, Target, run, unique, until, world};
@@ -41,10 +40,7 @@ fn callers_wait_for_a_replica_that_died_in_a_mint_for_a_moment_only() {
 fn a_mint_that_takes_longer_than_a_lock_lasts_is_not_begun_again_by_another_replica() {
     run(async {
         let target = Target::start().await;
-        let mut settings = Settings::new(world().await, &unique()).await;
-        settings.config["databases"]["slow"] = target.config(&settings);
-        settings.config["roles"]["orders-reader"]["database"] = json!("slow");
-        let here = Stand::on(settings).await;
+        let here = Stand::on(target.settings().await).await;
         let there = here.replica().await;
         let slow = target.hold(Duration::from_secs(5)).await;
         let (one, other) = (here.caller("app-orders"), there.caller("app-orders"));

@@ -36,7 +36,9 @@ impl Settings {
             target: &target,
             prefix: &format!("dsn:{name}:"),
         };
-        let configuration = Configuration::usual(world, databases).unwrap();
+        let mut configuration = Configuration::usual(world, databases).unwrap();
+        // All tests share the server, and the machine.
+        configuration.config["databases"]["orders"]["timeout"] = "20s".into();
         Self {
             world,
             ca_path: world.ca_path().to_owned(),

@@ -6,7 +6,7 @@ use devstack::{Postgres, PostgresBuilder};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::{Outcome, Settings, Stand, psql, until, world};
+use super::{Outcome, Settings, Stand, psql, unique, until, world};
 
 /// The password of its `broker_admin`.
 const PASSWORD: &str = "not-a-secret-that-anyone-needs";
@@ -35,6 +35,14 @@ impl Target {
         Self { server }
     }
 
+    /// The usual settings, but that the role `orders-reader` is for this server.
+    pub async fn settings(&self) -> Settings {
+        let mut settings = Settings::new(world().await, &unique()).await;
+        settings.config["databases"]["slow"] = self.config(&settings);
+        settings.config["roles"]["orders-reader"]["database"] = "slow".into();
+        settings
+    }
+
     /// How it stands in a configuration.
     pub fn config(&self, settings: &Settings) -> Value {
         json!({
@@ -43,6 +51,7 @@ impl Target {
             "endpoints": { "primary": { "host": self.server.host(), "port": self.server.port() } },
             "tls": { "ca": { "file": settings.ca_path } },
             "admin": { "username": "broker_admin", "password": settings.secret("target-admin", PASSWORD) },
+            "timeout": "20s",
         })
     }
 
