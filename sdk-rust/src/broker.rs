@@ -136,6 +136,10 @@ impl Broker {
         self.read(&["v1", "leases"]).await
     }
 
+    pub(crate) async fn lease(&self, lease_id: &str) -> Result<serde_json::Value, Error> {
+        self.read(&["v1", "leases", lease_id]).await
+    }
+
     /// Ends a lease now, for all who share it: `DELETE /v1/leases/{id}`.
     ///
     /// ```

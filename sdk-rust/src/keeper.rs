@@ -13,8 +13,8 @@ use crate::{Dsn, Error, Request};
 /// A DSN that stays good: it is asked for again when its time has come, and again and again where that fails.
 ///
 /// After the first there is always one, without waiting, for as long as it lives: a broker that is away is noticed only by
-/// [`Keeper::last_error`], until the present credential ends. Clones are the same keeper. When the last of them is dropped,
-/// the asking ends.
+/// [`Keeper::last_error`], until the present credential ends. One that was revoked is noticed within a minute: see
+/// [`Request::check_every`]. Clones are the same keeper. When the last of them is dropped, the asking ends.
 ///
 /// ```
 /// # fn main() -> std::process::ExitCode { devstack::Scene::play(async {
@@ -261,6 +261,7 @@ async fn run(
             match &last_error {
                 None => tokio::select! {
                     () = refresh(&dsn) => {}
+                    () = revoked(&request, &dsn) => {}
                     () = hurried => {}
                 },
                 Some(error) => wait(pause(failures, &dsn, error.retry_after())).await,
@@ -306,6 +307,20 @@ async fn refresh(dsn: &Dsn) {
         }
         sleep(left.min(LONGEST)).await;
     }
+}
+
+/// Waits until the broker says that the lease does not stand any more.
+async fn revoked(request: &Request, dsn: &Dsn) {
+    while let Some(interval) = request.checks() {
+        sleep(interval.mul_f64(1.0 - fastrand::f64() / 4.0)).await;
+        match request.broker().lease(dsn.lease_id()).await {
+            Ok(lease) if lease.get("state").is_none_or(|state| state != "active") => return,
+            Err(error) if error.kind() == Some("lease-not-found") => break,
+            // It stands, or nobody knows.
+            _ => {}
+        }
+    }
+    std::future::pending().await
 }
 
 /// How long to wait after this many failures, one after the other: a second, doubled each time, less up to a quarter; and

@@ -28,6 +28,7 @@ pub struct Request {
     role: String,
     wanted: Wanted,
     patience: Duration,
+    check: Duration,
 }
 
 /// What is wanted of it; the names are those of the call.
@@ -51,7 +52,7 @@ impl Request {
     pub(crate) fn new(broker: Broker, role: &str) -> Self {
         // A program takes the parts, and the CA by itself: no text is needed that names a file.
         let wanted = Wanted { format: Some("json".to_owned()), ..Wanted::default() };
-        Self { broker, role: role.to_owned(), wanted, patience: Duration::ZERO }
+        Self { broker, role: role.to_owned(), wanted, patience: Duration::ZERO, check: CHECK }
     }
 
     /// The format of the text, by the name of the driver that reads it: `sqlx`, `psycopg`, … Default: `json`.
@@ -99,6 +100,14 @@ impl Request {
         self
     }
 
+    /// How often a keeper looks whether its lease still stands, to have another soon where it was revoked. Default: every
+    /// minute; zero: never. Leases that a whole role shares, and those of rotated passwords, are shown to nobody but who
+    /// asked first and to operators: of these the keeper learns when it is time for the next, or by [`Keeper::refresh`].
+    pub fn check_every(mut self, interval: Duration) -> Self {
+        self.check = interval;
+        self
+    }
+
     /// Asks, with one request.
     ///
     /// # Errors
@@ -135,6 +144,11 @@ impl Request {
         Keeper::start(self).await
     }
 
+    pub(crate) fn checks(&self) -> Option<Duration> {
+        // The broker is not to be flooded.
+        (!self.check.is_zero()).then_some(self.check.max(Duration::from_millis(10)))
+    }
+
     pub(crate) fn role(&self) -> &str {
         &self.role
     }
@@ -143,6 +157,8 @@ impl Request {
         &self.broker
     }
 }
+
+const CHECK: Duration = Duration::from_secs(60);
 
 /// What the broker's clock says.
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {

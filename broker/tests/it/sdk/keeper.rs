@@ -81,6 +81,37 @@ fn what_was_revoked_by_another_is_replaced_when_it_is_told_so() {
 }
 
 #[test]
+fn what_an_incident_revokes_is_replaced_soon_if_its_lease_is_the_callers_own() {
+    run(async {
+        let process = Process::ready(settings().await).await;
+        let broker = client(&process.url, &process.settings, application(&process.settings));
+        let often = |role: &str| broker.request(role).check_every(Duration::from_millis(20)).keep();
+        // Somebody else asked first, so that its lease is shown to somebody else.
+        process.get("app-other", &process.dsn("orders-everyone")).await.ok();
+        let blind = often("orders-everyone").await.unwrap();
+        let keeper = often("orders-reader").await.unwrap();
+        let checks = async |status: &str| {
+            let begins =
+                format!(r#"dsn_broker_requests_total{{route="/v1/leases/{{id}}",status="{status}"}} "#);
+            process.metric(&begins).await.unwrap_or_default()
+        };
+        until(async || checks("200").await > 5.0 && checks("404").await > 0.0).await;
+        assert_eq!(checks("404").await, 1.0, "it is not asked again for what is not shown");
+        let (first, mut changes) = (keeper.current().unwrap(), keeper.changes());
+
+        let incident = json!({ "subject": "app-sdk", "reason": "leaked" });
+        let url = format!("{}/v1/revocations", process.url);
+        let request = process.client.post(url).bearer_auth(process.token("operator")).json(&incident);
+        assert!(Answer::of(request).await.ok()["revoked"].as_u64() > Some(0));
+        let next = timeout(Duration::from_secs(20), changes.next()).await.expect("it asks").unwrap();
+        assert_ne!(next.user(), first.user());
+        keeper.stop().await;
+        blind.stop().await;
+        process.stop().await;
+    });
+}
+
+#[test]
 fn the_first_is_asked_for_once_and_where_it_is_wanted_until_the_broker_is_there() {
     run(async {
         let restarting = Restarting::start(settings().await, "1h").await;
