@@ -138,14 +138,15 @@ fn resident(program: &Program) -> anyhow::Result<f64> {
     Ok(kib / 1024.0)
 }
 
-/// Name, unit, and by how much it may be higher at the end.
+/// Name, unit, and by how much it may be higher at the end. Connections may come as far as one pool goes, which a busy
+/// machine needs late: what leaks with each change is more in the end.
 const MEASURES: [(&str, &str, f64, f64); 8] = [
     ("memory", "MiB", 0.1, 8.0),
-    ("descriptors", "files", 0.1, 6.0),
+    ("descriptors", "files", 0.1, 16.0),
     ("connections to the ledger", "of all", 0.0, 2.0),
-    ("connections to the target", "of all", 0.0, 4.0),
-    ("connections to MariaDB", "of all", 0.0, 4.0),
-    ("lag of the reaper", "s", 0.0, 1.0),
+    ("connections to the target", "of all", 0.0, 8.0),
+    ("connections to MariaDB", "of all", 0.0, 8.0),
+    ("lag of the reaper", "s", 0.0, 2.0),
     ("half of the DSNs within", "ms", 0.5, 20.0),
     ("95 % of the DSNs within", "ms", 0.5, 100.0),
 ];
