@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use devstack::{Answer as ApiAnswer, Fault};
+use serde_json::Value;
 
 use super::scene::{LATER, configured};
 use super::*;
@@ -127,7 +128,7 @@ async fn stopped<S: Subject>(scene: Scene<S>) -> S {
 
 pub async fn what_goes_wrong_while_it_ends_is_made_good<S: Subject>(kind: CredentialKind) {
     let mut subject = S::start().await;
-    for Mishap { name, fault, .. } in mishaps() {
+    for Mishap { name, fault, passes, .. } in mishaps() {
         let Some((method, path)) = subject.calls(kind).end else { break };
         step(name);
         let settings = impatient(&subject, kind).await;
@@ -135,19 +136,12 @@ pub async fn what_goes_wrong_while_it_ends_is_made_good<S: Subject>(kind: Creden
         let answer = scene.dsn().await;
         scene.subject.calls(kind).api.misbehave(method, &path, usize::MAX, fault);
         let revoked = scene.revoke(&answer).await.ok();
-        assert_eq!(revoked["state"], "draining", "{name}");
-        // Somebody may be at it still. The ledger is asked: a look at the database costs requests to the API.
-        let why = format!("select last_error from leases where id = '{}'", text(&answer, "lease_id"));
-        scene
-            .stand
-            .until(|| async {
-                let why = scene.stand.at_ledger(&why).await;
-                if why.is_empty() { Err(format!("{name}: nothing went wrong")) } else { Ok(()) }
-            })
-            .await;
-        let shown = scene.stand.caller("operator").get(&format!("/v1/databases/{}", S::DATABASE)).await;
-        assert_eq!(shown.ok()["stuck_revocations"][0]["lease_id"], answer["lease_id"], "{name}");
-        assert_nothing_is_shown(&shown.text);
+        // Where the reaper was at it before, this is the second attempt, which may see that it is done.
+        let is_seen = matches!(passes, Passes::Done) && revoked["state"] == "revoked";
+        if !is_seen {
+            assert_eq!(revoked["state"], "draining", "{name}");
+            is_stuck(&scene, &answer, name).await;
+        }
         let scene = later(scene).await;
         scene.until_settled().await;
         assert_eq!(scene.state(&answer).await, "revoked", "{name}");
@@ -156,6 +150,22 @@ pub async fn what_goes_wrong_while_it_ends_is_made_good<S: Subject>(kind: Creden
     }
     assert_nothing_is_shown(&crate::stand::log::text());
     subject.end().await;
+}
+
+/// The operator is shown that it could not be ended so far.
+async fn is_stuck<S: Subject>(scene: &Scene<S>, answer: &Value, name: &str) {
+    // Somebody may be at it still. The ledger is asked: a look at the database costs requests to the API.
+    let why = format!("select last_error from leases where id = '{}'", text(answer, "lease_id"));
+    scene
+        .stand
+        .until(|| async {
+            let why = scene.stand.at_ledger(&why).await;
+            if why.is_empty() { Err(format!("{name}: nothing went wrong")) } else { Ok(()) }
+        })
+        .await;
+    let shown = scene.stand.caller("operator").get(&format!("/v1/databases/{}", S::DATABASE)).await;
+    assert_eq!(shown.ok()["stuck_revocations"][0]["lease_id"], answer["lease_id"], "{name}");
+    assert_nothing_is_shown(&shown.text);
 }
 
 pub async fn what_is_slow_is_waited_for<S: Subject>(kind: CredentialKind) {
